@@ -1,0 +1,1 @@
+"""A session as readers see it: a pure fold over the messages of a channel."""
