@@ -1,0 +1,25 @@
+"""`import temporal_ably` stays light: a workflow's sandbox repeats it for every workflow instance."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = {"ably", "httpx", "opentelemetry", "pydantic", "pydantic_settings"}
+LIST_LOADED = """
+import sys
+before = set(sys.modules)
+import temporal_ably
+print("\\n".join(sorted(set(sys.modules) - before)))
+"""
+
+
+def loaded_by(program: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    return done.stdout.split()
+
+
+def test_import_in_a_fresh_process_loads_nothing_heavy() -> None:
+    loaded = loaded_by(LIST_LOADED)
+    assert "temporal_ably" in loaded
+    assert not {module.partition(".")[0] for module in loaded} & HEAVY, f"loaded: {', '.join(loaded)}"
