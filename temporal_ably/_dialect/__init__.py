@@ -1,0 +1,1 @@
+"""Dialects: neutral events to channel messages and back. Pure."""

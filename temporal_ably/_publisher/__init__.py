@@ -1,0 +1,1 @@
+"""The publisher: pure scheduling, and the engine that runs it."""

@@ -1,0 +1,49 @@
+"""Before a retried or reset workflow run writes: read the channel, find the run, sweep dead steps."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from temporal_ably._publisher.recall import Recalled, recall, resolve_run, tombstones
+from temporal_ably.errors import HistoryError
+
+if TYPE_CHECKING:
+    from temporal_ably._publisher.attempt import Attempt
+    from temporal_ably._publisher.publisher import Publisher
+    from temporal_ably._wire.identity import Reset, Sweep
+
+logger = logging.getLogger("temporal_ably")
+
+_RETRY_S = (0.5, 1.0, 2.0, 5.0)
+_NOTHING = Recalled(ended=False, newest={})
+
+
+async def prepare(publisher: Publisher, attempt: Attempt, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> None:
+    """Release a held attempt once the channel's history told where it belongs and what it replaces.
+
+    Without a readable history it goes on in the run it knows, and dead text of other steps stays.
+    """
+    plan = attempt.plan
+    recalled = await _read(publisher, plan.channel, plan.run.id)
+    run = resolve_run(plan.run, reset, recalled)
+    if run != plan.run:
+        recalled = _NOTHING
+    attempt.release(run)
+    now = publisher.engine.loop.time()
+    for tombstone in tombstones(attempt.plan, sweeps, recalled):
+        tombstone.open(now)
+        tombstone.finish("complete", now)
+        publisher.add(tombstone, now)
+    publisher.wake()
+
+
+async def _read(publisher: Publisher, channel: str, run_id: str) -> Recalled:
+    for delay_s in _RETRY_S:
+        try:
+            return recall(await publisher.history(channel), run_id)
+        except HistoryError as err:
+            logger.warning("%s; trying again in %.1f s", err, delay_s)
+            await asyncio.sleep(delay_s)
+    return _NOTHING

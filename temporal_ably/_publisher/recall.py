@@ -1,0 +1,70 @@
+"""What a retried or reset workflow run must learn from the channel before it writes. Pure.
+
+Nobody who wrote the replaced steps may be alive, so the channel's history is the only memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from temporal_ably._dialect import ait08
+from temporal_ably._publisher.attempt import Attempt, Plan
+from temporal_ably._wire import tags
+from temporal_ably._wire.events import Run, RunClosed, StepOpened
+from temporal_ably._wire.identity import Reset, Sweep, is_swept
+from temporal_ably._wire.operations import Message
+from temporal_ably.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from temporal_ably._transport.base import Stored
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """What the history says of a run. ``newest``: step id to the start of its newest attempt, in µs."""
+
+    ended: bool
+    newest: Mapping[str, int]
+
+
+def recall(stored: Iterable[Stored], run_id: str) -> Recalled:
+    """Read a run's state from the messages of its channel."""
+    ended = False
+    newest: dict[str, int] = {}
+    for message in stored:
+        try:
+            event = ait08.decode(
+                Message(message.name, "", cast("Mapping[str, Mapping[str, str]]", message.extras)), message.serial
+            )
+        except DecodeError:
+            continue
+        if isinstance(event, RunClosed):
+            ended = ended or event.run.id == run_id
+        elif isinstance(event, StepOpened) and event.step.run.id == run_id:
+            headers = cast("Mapping[str, str]", message.extras.get("headers") or {})
+            newest[event.step.id] = max(newest.get(event.step.id, 0), tags.started_us(headers) or 0)
+    return Recalled(ended, newest)
+
+
+def resolve_run(run: Run, reset: Reset | None, recalled: Recalled) -> Run:
+    """Give the run to write to: an ended run is never reopened, a reset goes on beside it."""
+    if reset is None or not recalled.ended:
+        return run
+    return Run(f"{run.id}/r{reset.run_id}", run.parent)
+
+
+def tombstones(plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> list[Attempt]:
+    """Give an empty attempt for each step that the sweeps replace: it makes the dead text go.
+
+    Its start is that of the sweep: later than what it replaces, earlier than what really replaces it.
+    """
+    made: list[Attempt] = []
+    for step, started_us in recalled.newest.items():
+        since_us = max((sweep.since_us for sweep in sweeps if is_swept(step, started_us, sweep)), default=None)
+        if since_us is not None and step != plan.step:
+            origin = replace(plan.origin, started_us=since_us)
+            made.append(Attempt(replace(plan, step=step, origin=origin, opens_run=False, background=True)))
+    return made

@@ -1,0 +1,152 @@
+"""One streamed part on the channel: create, append, close, repair. Pure.
+
+At most one operation is unacknowledged, and text coalesces meanwhile. So whatever is lost is the
+tail, and one update with the whole text repairs it: a live reader appends what it lacks.
+Source: @ably/ai-transport 0.8.0, ``src/core/codec/decoder.ts`` (an update that extends the text
+a reader has is an append; any other is not shown live).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from temporal_ably._wire.parts import Status, Streamed
+
+
+@dataclass(frozen=True)
+class Move:
+    """What a stream wants to send next."""
+
+    verb: Literal["create", "append", "update"]
+    text: str
+    status: Status
+
+
+class Stream:
+    """The state of one streamed part.
+
+    Args:
+        message: number of the message that the part belongs to, within its attempt.
+        part: the part.
+        opens_message: whether it is the message's first.
+    """
+
+    def __init__(self, message: int, part: Streamed, *, opens_message: bool) -> None:
+        self.message = message
+        self.part = part
+        self.opens_message = opens_message
+        self.serial = ""
+        self.status: Status = "streaming"
+        self.closed = False
+        self.since = 0.0
+        self.last_sent = float("-inf")
+        self.size_bytes = 0
+        self._text = ""
+        self._length = 0
+        self._acked = 0
+        self._sending: tuple[Move, int] | None = None
+        self._doubt = False
+        self._repaired = False
+
+    @property
+    def created(self) -> bool:
+        """Whether the create is acknowledged."""
+        return bool(self.serial)
+
+    @property
+    def length(self) -> int:
+        """Characters so far, lost ones included."""
+        return self._length
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes (as UTF-8) that are not acknowledged."""
+        return len(self._text[self._acked :].encode())
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in flight."""
+        return self._sending is None
+
+    @property
+    def urgent(self) -> bool:
+        """Whether the next move frames the part or shows its first text."""
+        return not self.created or self._acked == 0 or self.status != "streaming" or self._doubt
+
+    def push(self, text: str, now: float) -> None:
+        """Accept text."""
+        if self._acked == len(self._text):
+            self.since = now
+        self._text += text
+        self._length += len(text)
+        self.size_bytes += len(text.encode())
+
+    def lose(self, chars: int) -> None:
+        """Count characters that will never be sent, so that readers see the gap."""
+        self._length += chars
+
+    def drop_held(self) -> None:
+        """Forget the text that is not on its way yet."""
+        self._text = self._text[: self._sending[1] if self._sending else self._acked]
+
+    def close(self, status: Status, now: float) -> None:
+        """End the part; the closing operation carries the last text."""
+        if self.status == "streaming":
+            self.status = status
+            if self._acked == len(self._text):
+                self.since = now
+
+    def wants(self) -> Move | None:
+        """Give the next operation, or ``None`` while one is in flight or nothing is left."""
+        if self._sending is not None or self.closed:
+            return None
+        if not self.created:
+            return Move("create", "", "streaming")
+        closing = self.status != "streaming"
+        if self._doubt or (closing and self._repaired):
+            # A close in full after a repair: should a lost append have landed late after all, history ends right.
+            return Move("update", self._text, self.status)
+        if closing or self._acked < len(self._text):
+            return Move("append", self._text[self._acked :], self.status)
+        return None
+
+    def sent(self, move: Move, now: float) -> None:
+        """Note that a move is in flight."""
+        covered = 0 if move.verb == "create" else len(self._text)
+        self._sending = (move, covered)
+        self.last_sent = now
+
+    def acked(self, serial: str) -> None:
+        """Note that the move in flight is on the channel."""
+        assert self._sending is not None
+        move, covered = self._sending
+        self._sending = None
+        if move.verb == "create":
+            self.serial = serial
+            return
+        self._acked = covered
+        self._repaired = self._repaired or move.verb == "update"
+        self._doubt = False
+        self.closed = move.status != "streaming"
+
+    def unsent(self) -> None:
+        """Note that the move in flight is certainly not on the channel."""
+        self._sending = None
+
+    def doubted(self) -> None:
+        """Note that nobody knows whether the move in flight is on the channel.
+
+        A create is sent again under its id. Anything else is repaired by the whole text.
+        """
+        if self._sending is None:
+            return
+        move, _ = self._sending
+        self._sending = None
+        self._doubt = self._doubt or move.verb != "create"
+
+    def abandon(self) -> None:
+        """Give up: nothing more is sent."""
+        self._sending = None
+        self.closed = True

@@ -1,0 +1,1 @@
+"""The binding to Temporal: interceptor, decorator, activity and workflow sides."""

@@ -1,0 +1,345 @@
+"""The activity side: one object an attempt, from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.exceptions import is_cancelled_exception
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ActivityOutboundInterceptor,
+    ExecuteActivityInput,
+)
+
+from temporal_ably._publisher.attempt import Attempt, Plan
+from temporal_ably._publisher.preparation import prepare
+from temporal_ably._publisher.publisher import Delivery, Outcome
+from temporal_ably._temporal.failures import from_bare_generator, from_encode_error, from_outcome
+from temporal_ably._temporal.headers import extract
+from temporal_ably._temporal.runtime import Runtime, Shared, open_run
+from temporal_ably._temporal.streaming import (
+    STREAMING_MARK,
+    ActivityStream,
+    active_stream,
+    reset_current,
+    set_current,
+)
+from temporal_ably._temporal.watcher import Owned
+from temporal_ably._temporal.workflow import microseconds
+from temporal_ably._wire.identity import Binding, Header, render_session, step_id
+from temporal_ably._wire.tags import Origin
+from temporal_ably.errors import EncodeError
+
+if TYPE_CHECKING:
+    from temporal_ably._wire.events import StepReason
+
+# After a cancel the worker waits for us; do not make it wait long.
+_CANCEL_FLUSH_S = 2.0
+_SHARE_OF_DEADLINE = 5
+
+
+class Fence:
+    """Whether an attempt may still write, by a clock that no suspension of the process stops.
+
+    The process of a timed-out attempt learns late, or never, that it is one. Heartbeats are
+    throttled, so the server may have seen one up to a timeout later than it was made.
+    """
+
+    def __init__(self, info: activity.Info) -> None:
+        self._heartbeat_s = info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout else None
+        self._last_heartbeat = time.monotonic()
+        self._closed = False
+        waited = info.started_time - info.scheduled_time
+        left = [info.start_to_close_timeout]
+        left.append(info.schedule_to_close_timeout - waited if info.schedule_to_close_timeout else None)
+        self._deadline = min(
+            (time.monotonic() + each.total_seconds() for each in left if each is not None), default=float("inf")
+        )
+
+    def heartbeat(self) -> None:
+        """Note a heartbeat."""
+        self._last_heartbeat = time.monotonic()
+
+    def close(self) -> None:
+        """Let nothing more out."""
+        self._closed = True
+
+    @property
+    def left_s(self) -> float:
+        """Seconds to the nearest deadline."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    def allows(self) -> bool:
+        """Tell whether the attempt may still write."""
+        now = time.monotonic()
+        beats = self._heartbeat_s is None or now < self._last_heartbeat + 2 * self._heartbeat_s
+        return not self._closed and now < self._deadline and beats
+
+
+class AttemptSink:
+    """Where the stream of one activity attempt goes; registers with the publisher at first need.
+
+    Args:
+        runtime: options and publisher.
+        info: the attempt.
+        header: our header, ``None`` where the workflow's worker lacks the interceptor.
+        client: the worker's client, for the watcher of the run.
+    """
+
+    def __init__(self, runtime: Runtime, info: activity.Info, header: Header | None, client: Client | None) -> None:
+        self.fence = Fence(info)
+        self._runtime = runtime
+        self._info = info
+        self._client = client
+        self._binding = _binding(info, header, runtime.options.template)
+        self._step = (
+            step_id(self._binding, header.ordinal)
+            if header is not None and header.binding is not None and header.ordinal is not None
+            else f":{info.activity_id}"
+        )
+        self._attempt: Attempt | None = None
+        self._touched = False
+        self._lock = threading.Lock()
+
+    @property
+    def replaces_something(self) -> bool:
+        """Whether an earlier attempt or workflow run may have written this step."""
+        return self._info.attempt > 1 or bool(self._binding.sweeps) or self._binding.reset is not None
+
+    def open(self) -> None:
+        """Publish the opening now, to hide its round trip."""
+        shared, attempt = self._registered()
+        shared.publisher.post(attempt.open)
+
+    def open_part(self, key: int, message: int) -> None:
+        """Begin a text part."""
+        shared, attempt = self._registered()
+        shared.publisher.post(lambda now: attempt.open_part(key, message, now))
+
+    def text(self, key: int, text: str) -> None:
+        """Extend a part."""
+        shared, attempt = self._registered()
+        if self.fence.allows():
+            shared.publisher.post_text(attempt, key, text)
+
+    def close_part(self, key: int) -> None:
+        """End a part."""
+        shared, attempt = self._registered()
+        shared.publisher.post(partial(attempt.close_part, key))
+
+    def touched(self) -> None:
+        """Note that the activity asked for its stream."""
+        self._touched = True
+
+    def _registered(self) -> tuple[Shared, Attempt]:
+        shared = self._runtime.shared()
+        with self._lock:
+            if self._attempt is None:
+                self._attempt = self._register(shared)
+            return shared, self._attempt
+
+    def _register(self, shared: Shared) -> Attempt:
+        self._runtime.streamed_activities.add(self._info.activity_type)
+        bound = self._binding
+        owned = _owned(bound, self._info)
+        plan = Plan(
+            channel=bound.session,
+            run=owned.run,
+            step=self._step,
+            origin=_origin(bound, self._info),
+            owner_id=owned.owner_id,
+            owner_run_id=owned.tagged_run_id,
+            full_tags=self._runtime.options.full_tags,
+        )
+        attempt = Attempt(plan, self.fence.allows)
+        needs_history = bound.reset is not None or bool(bound.sweeps)
+        if needs_history:
+            attempt.hold()
+
+        def add(now: float) -> None:
+            shared.publisher.add_attempt(attempt, now)
+            if needs_history:
+                shared.publisher.spawn(self._prepare(shared, attempt, owned))
+            else:
+                self._watch(shared, owned)
+
+        shared.publisher.post(add)
+        return attempt
+
+    async def _prepare(self, shared: Shared, attempt: Attempt, owned: Owned) -> None:
+        reset = self._binding.reset
+        await prepare(shared.publisher, attempt, reset, self._binding.sweeps)
+        if reset is not None and attempt.plan.run != owned.run:
+            own_run = reset.run_id if reset.workflow_id == self._info.workflow_id else None
+            owned = Owned(owned.channel, attempt.plan.run, reset.workflow_id, own_run, reset.chain)
+        self._watch(shared, owned)
+
+    def _watch(self, shared: Shared, owned: Owned) -> None:
+        shared.watchers.streamed_types.add(self._info.workflow_type or "")
+        if self._client is not None:
+            shared.watchers.watch(owned, self._client)
+
+    async def succeed(self, *, streams: bool) -> Outcome | None:
+        """End the attempt as complete; without output, make an earlier attempt's dead text go.
+
+        Args:
+            streams: whether this is known to be an activity that streams.
+
+        Returns:
+            What became of the output, ``None`` if there was none.
+        """
+        known = streams or self._touched or self._info.activity_type in self._runtime.streamed_activities
+        if self._attempt is None and not (self.replaces_something and known):
+            return None
+        if not self.fence.allows():
+            return await self.fail(fenced=True)
+        self.open()
+        allowance_s = min(self._runtime.options.flush_timeout.total_seconds(), self.fence.left_s / _SHARE_OF_DEADLINE)
+        return await self._finish("complete", allowance_s, patient=self._runtime.options.fail)
+
+    async def fail(self, reason: StepReason = "failed", *, fenced: bool = False) -> Outcome | None:
+        """End the attempt as failed or cancelled, if it wrote anything."""
+        if fenced:
+            self.fence.close()
+        return await self._finish(reason, _CANCEL_FLUSH_S, patient=False) if self._attempt is not None else None
+
+    async def _finish(self, reason: StepReason, allowance_s: float, *, patient: bool) -> Outcome:
+        shared, attempt = self._registered()
+        future = asyncio.wrap_future(shared.publisher.post_finish(attempt, reason, patient=patient))
+        done, _ = await asyncio.wait({future}, timeout=allowance_s)
+        return future.result() if done else Outcome(Delivery.HELD, attempt.lost_chars)
+
+
+class ActivityInbound(ActivityInboundInterceptor):
+    """Runs an activity with a stream of its own."""
+
+    def __init__(self, next: ActivityInboundInterceptor, runtime: Runtime) -> None:
+        super().__init__(next)
+        self._runtime = runtime
+        self._fence: Fence | None = None
+
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        """Put the outbound side in, to see heartbeats."""
+        super().init(_ActivityOutbound(outbound, self))
+
+    def heartbeat(self) -> None:
+        """Note a heartbeat of the activity."""
+        if self._fence is not None:
+            self._fence.heartbeat()
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        """Run the activity; its stream is closed and flushed when it ends."""
+        info = activity.info()
+        if info.workflow_id is None or active_stream() is not None:
+            # Not of a workflow, or an outer instance of ours is at work already.
+            return await self.next.execute_activity(input)
+        if inspect.isasyncgenfunction(input.fn):
+            raise from_bare_generator(info.activity_type)
+        sink = AttemptSink(self._runtime, info, extract(input.headers), _client(self.next))
+        self._fence = sink.fence
+        stream = ActivityStream(sink)
+        token = set_current(stream)
+        try:
+            return await self._run(input, sink)
+        finally:
+            stream.end()
+            reset_current(token)
+
+    async def _run(self, input: ExecuteActivityInput, sink: AttemptSink) -> object:
+        streams = bool(getattr(input.fn, STREAMING_MARK, False))
+        if streams and not sink.replaces_something:
+            sink.open()
+        try:
+            result = await self.next.execute_activity(input)
+        except EncodeError as err:
+            await sink.fail()
+            raise from_encode_error(err) from err
+        except (Exception, asyncio.CancelledError) as err:
+            await sink.fail(*_reason(err), fenced=_not_found())
+            raise
+        outcome = await sink.succeed(streams=streams)
+        if self._runtime.options.fail and outcome is not None and not outcome.whole:
+            raise from_outcome(outcome)
+        return result
+
+
+class _ActivityOutbound(ActivityOutboundInterceptor):
+    def __init__(self, next: ActivityOutboundInterceptor, inbound: ActivityInbound) -> None:
+        super().__init__(next)
+        self._inbound = inbound
+
+    def heartbeat(self, *details: Any) -> None:
+        self._inbound.heartbeat()
+        self.next.heartbeat(*details)
+
+
+def _reason(err: BaseException) -> tuple[StepReason]:
+    details = activity.cancellation_details()
+    asked = details is not None and details.cancel_requested and is_cancelled_exception(err)
+    return ("cancelled",) if asked else ("failed",)
+
+
+def _not_found() -> bool:
+    details = activity.cancellation_details()
+    return details is not None and details.not_found
+
+
+def _client(inbound: ActivityInboundInterceptor) -> Client | None:
+    """Find the worker's client.
+
+    Temporal gives it to async activities only, so for others it is read off the worker at the end
+    of the chain. Without it a run's end is left to other processes.
+    """
+    try:
+        return activity.client()
+    except RuntimeError:
+        pass
+    while not hasattr(inbound, "_worker") and hasattr(inbound, "next"):
+        inbound = inbound.next
+    client = getattr(getattr(inbound, "_worker", None), "_client", None)
+    return client if isinstance(client, Client) else None
+
+
+def _binding(info: activity.Info, header: Header | None, template: str) -> Binding:
+    if header is not None and header.binding is not None:
+        return header.binding
+    workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
+    variables = {
+        "root_workflow_id": workflow_id,
+        "workflow_id": workflow_id,
+        "workflow_type": info.workflow_type or "",
+        "namespace": info.namespace,
+    }
+    return Binding(render_session(template, variables), run_id, workflow_id, None)
+
+
+def _agent(bound: Binding, info: activity.Info) -> str:
+    # A sub-agent is a child workflow; in the root the activity speaks for itself.
+    return (info.workflow_type or "") if bound.node else info.activity_type
+
+
+def _owned(bound: Binding, info: activity.Info) -> Owned:
+    owner_run_id = info.workflow_run_id if bound.node == "" and bound.owner_id == info.workflow_id else None
+    return Owned(bound.session, open_run(bound), bound.owner_id, owner_run_id, bound.owner_chain)
+
+
+def _origin(bound: Binding, info: activity.Info) -> Origin:
+    return Origin(
+        workflow_id=info.workflow_id or "",
+        workflow_run_id=info.workflow_run_id or "",
+        workflow_type=info.workflow_type or "",
+        activity_id=info.activity_id,
+        activity_type=info.activity_type,
+        attempt=info.attempt,
+        started_us=microseconds(info.started_time),
+        agent=_agent(bound, info),
+        namespace=info.namespace,
+        task_queue=info.task_queue,
+    )

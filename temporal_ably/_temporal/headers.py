@@ -1,0 +1,81 @@
+"""The ``temporal-ably`` Temporal header: written and read side by side.
+
+It is small JSON by Temporal's default converter, whatever the user's converter is. Changing
+headers does not break replay.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from temporalio.converter import DataConverter
+
+from temporal_ably._wire.identity import HEADER_VERSION, Binding, Header, Reset, Sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from temporalio.api.common.v1 import Payload
+
+NAME = "temporal-ably"
+
+_CONVERTER = DataConverter.default.payload_converter
+
+
+def inject(headers: Mapping[str, Payload], header: Header) -> dict[str, Payload]:
+    """Give the headers with ours added."""
+    return {**headers, NAME: _CONVERTER.to_payload(_dump(header))}
+
+
+def extract(headers: Mapping[str, Payload]) -> Header | None:
+    """Read our header, ``None`` where it is absent or of a version that is not known."""
+    payload = headers.get(NAME)
+    if payload is None:
+        return None
+    value: object = _CONVERTER.from_payload(payload)
+    if not isinstance(value, dict):
+        return None
+    fields = cast("dict[str, object]", value)
+    return _load(fields) if fields.get("v") == HEADER_VERSION else None
+
+
+def _dump(header: Header) -> dict[str, object]:
+    fields: dict[str, object] = {"v": HEADER_VERSION, "session": header.session}
+    if header.ordinal is not None:
+        fields["n"] = header.ordinal
+    if header.continued_from is not None:
+        fields["from"] = header.continued_from
+    bound = header.binding
+    if bound is None:
+        return fields
+    fields |= {"run": bound.run, "owner": bound.owner_id, "chain": bound.owner_chain}
+    fields |= {"node": bound.node, "segment": bound.segment}
+    if bound.reset is not None:
+        fields["reset"] = [bound.reset.run_id, bound.reset.workflow_id, bound.reset.chain]
+    if bound.sweeps:
+        fields["sweeps"] = [[each.node, each.since_us, each.first] for each in bound.sweeps]
+    return fields
+
+
+def _load(fields: dict[str, object]) -> Header:
+    return Header(
+        cast("str", fields["session"]),
+        _load_binding(fields) if "run" in fields else None,
+        cast("int | None", fields.get("n")),
+        cast("str | None", fields.get("from")),
+    )
+
+
+def _load_binding(fields: dict[str, object]) -> Binding:
+    reset = cast("list[str] | None", fields.get("reset"))
+    sweeps = cast("list[tuple[str, int, list[int] | None]]", fields.get("sweeps", []))
+    return Binding(
+        session=cast("str", fields["session"]),
+        run=cast("str", fields["run"]),
+        owner_id=cast("str", fields["owner"]),
+        owner_chain=cast("str | None", fields["chain"]),
+        node=cast("str", fields["node"]),
+        segment=cast("int", fields["segment"]),
+        reset=Reset(*reset) if reset else None,
+        sweeps=tuple(Sweep(node, since, (first[0], first[1]) if first else None) for node, since, first in sweeps),
+    )

@@ -1,0 +1,121 @@
+"""``AblyInterceptor``: options only; fresh objects do the work of each workflow and attempt.
+
+The rule of the file: light at import, because a workflow's sandbox may load it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import temporalio.client
+import temporalio.worker
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from temporalio.worker import ActivityInboundInterceptor, WorkflowInboundInterceptor, WorkflowInterceptorClassInput
+
+    from temporal_ably._temporal.runtime import Runtime
+    from temporal_ably._wire.identity import Binding
+    from temporal_ably.settings import AblySettings
+
+
+class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Interceptor):
+    """Streams what activities yield to Ably, so that clients see it live and from history.
+
+    Give it to the ``Worker`` or to the ``Client`` (whose workers then have it too); in both it still
+    works once. As an async context manager it publishes what is held before it exits::
+
+        async with AblyInterceptor() as ably:
+            async with Worker(client, ..., interceptors=[ably]):
+                ...
+
+    Args:
+        settings: all settings; ``None`` reads them from the environment (``ABLY_API_KEY`` and so on).
+        overrides: single settings by field name, which go before either.
+
+    Raises:
+        SettingsError: if a setting is missing or wrong; the text names it.
+    """
+
+    def __init__(self, settings: AblySettings | None = None, **overrides: object) -> None:
+        from temporal_ably._temporal.runtime import Runtime
+        from temporal_ably.settings import load
+
+        loaded = load(settings, overrides)
+        self._runtime: Runtime | None = Runtime(loaded) if loaded.enabled else None
+
+    # Temporal's base is a dataclass without fields: any two would be equal, and one dropped.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Give each attempt a stream."""
+        from temporal_ably._temporal.activity import ActivityInbound
+
+        return ActivityInbound(next, self._runtime) if self._runtime is not None else next
+
+    def workflow_interceptor_class(
+        self, input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor] | None:
+        """Give workflows the class that hands identities on."""
+        from temporal_ably._temporal import workflow as side
+
+        runtime = self._runtime
+        if runtime is None or side.CLOSED_HINT in input.unsafe_extern_functions:
+            # Off, or an outer instance of ours is there already.
+            return None
+        template = runtime.options.template
+
+        def hint(bound: Binding, run_id: str, workflow_type: str) -> None:
+            runtime.workflow_closed(bound, run_id, workflow_type)
+
+        input.unsafe_extern_functions[side.TEMPLATE] = lambda: template
+        input.unsafe_extern_functions[side.CLOSED_HINT] = hint
+        return side.WorkflowInbound
+
+    async def drain(self) -> None:
+        """Publish what is held, end the runs that are over, and let go of the connections.
+
+        It waits ``ABLY_FLUSH_TIMEOUT`` at the most, and not while Ably is out of reach.
+        """
+        if self._runtime is not None:
+            await self._runtime.drain()
+
+    async def __aenter__(self) -> AblyInterceptor:
+        """Give the interceptor."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Drain."""
+        await self.drain()
+
+
+def session_name(
+    workflow_id: str, *, workflow_type: str = "", namespace: str = "default", template: str | None = None
+) -> str:
+    """Give the channel of a workflow that no other workflow started: where its output is.
+
+    Args:
+        workflow_id: its id.
+        workflow_type: its type, where the template names it.
+        namespace: its namespace, where the template names it.
+        template: the workers' ``ABLY_SESSION_TEMPLATE``; ``None`` reads the environment.
+
+    Raises:
+        SettingsError: if the template is wrong.
+    """
+    from temporal_ably._wire.identity import DEFAULT_TEMPLATE, check_template, render_session
+
+    chosen = template or os.environ.get("ABLY_SESSION_TEMPLATE") or DEFAULT_TEMPLATE
+    check_template(chosen)
+    variables = {
+        "root_workflow_id": workflow_id,
+        "workflow_id": workflow_id,
+        "workflow_type": workflow_type,
+        "namespace": namespace,
+    }
+    return render_session(chosen, variables)

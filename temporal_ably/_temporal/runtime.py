@@ -1,0 +1,137 @@
+"""What all attempts of one interceptor share: settings turned into options, publisher, watchers."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from temporal_ably._publisher.engine import engine
+from temporal_ably._publisher.publisher import Publisher
+from temporal_ably._publisher.schedule import Rates
+from temporal_ably._temporal.watcher import Owned, Watchers
+from temporal_ably._transport.base import Credentials
+from temporal_ably._transport.realtime import RealtimeConnection
+from temporal_ably._wire.events import Run
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from temporal_ably._wire.identity import Binding
+    from temporal_ably.settings import AblySettings
+
+
+@dataclass(frozen=True)
+class Options:
+    """What an attempt must know of the settings."""
+
+    template: str
+    fail: bool
+    flush_timeout: timedelta
+    full_tags: bool
+
+
+@dataclass(frozen=True)
+class Route:
+    """One publisher a route: interceptors with equal routes share it."""
+
+    credentials: Credentials
+    rates: Rates
+    buffer_bytes: int
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A publisher and the watchers of the runs that it writes."""
+
+    publisher: Publisher
+    watchers: Watchers
+
+    async def drain(self, timeout_s: float) -> None:
+        """End the runs that are over, and publish what is finished, within a time."""
+        await self.watchers.settle()
+        await self.publisher.drain(timeout_s)
+        await self.publisher.close_if_idle()
+
+
+def open_run(bound: Binding) -> Run:
+    """Give the run of a binding.
+
+    Its parent is not on the channel, so a stock client takes the run as the root of its own group
+    and shows all runs of a session; alternatives of one run share it.
+    Source: @ably/ai-transport 0.8.0, ``src/core/transport/tree.ts``, sibling groups.
+    """
+    return Run(bound.run, f"{bound.run}/in")
+
+
+_shared: dict[Route, Shared] = {}
+_lock = threading.Lock()
+
+
+class Runtime:
+    """Options, and the publisher at first need.
+
+    Args:
+        settings: valid settings with a key.
+    """
+
+    def __init__(self, settings: AblySettings) -> None:
+        key = settings.api_key.get_secret_value() if settings.api_key else ""
+        rates = Rates(
+            settings.messages_per_second_channel, settings.messages_per_second_connection, settings.max_connections
+        )
+        credentials = Credentials(key, settings.endpoint, settings.tls, settings.client_id)
+        self.options = Options(
+            template=settings.session_template,
+            fail=settings.on_failure == "fail",
+            flush_timeout=settings.flush_timeout,
+            full_tags=settings.tags == "full",
+        )
+        self._route = Route(credentials, rates, settings.buffer_bytes)
+        self._expose_errors = settings.expose_errors
+        self.streamed_activities: set[str] = set()
+
+    @property
+    def active(self) -> Shared | None:
+        """What is shared, if anything was ever streamed on this route."""
+        return _shared.get(self._route)
+
+    def shared(self) -> Shared:
+        """Give what is shared; the first call of the process starts the engine."""
+        found = _shared.get(self._route)
+        return found if found is not None else self._make_shared()
+
+    def _make_shared(self) -> Shared:
+        with _lock:
+            found = _shared.get(self._route)
+            if found is None:
+                found = self._new_shared()
+                _shared[self._route] = found
+            return found
+
+    def _new_shared(self) -> Shared:
+        route, runs_on = self._route, engine()
+
+        def connect() -> RealtimeConnection:
+            return RealtimeConnection(route.credentials)
+
+        publisher = Publisher(runs_on, connect, rates=route.rates, buffer_bytes=route.buffer_bytes)
+        shared = Shared(publisher, Watchers(publisher, expose_errors=self._expose_errors))
+        timeout_s = self.options.flush_timeout.total_seconds()
+        runs_on.on_exit(lambda: shared.drain(timeout_s))
+        return shared
+
+    def workflow_closed(self, bound: Binding, run_id: str, workflow_type: str) -> None:
+        """React to a workflow that seems to have closed. Called on a workflow's thread: it never blocks."""
+        shared = self.active
+        if shared is not None:
+            owned = Owned(bound.session, open_run(bound), bound.owner_id, run_id, bound.owner_chain)
+            shared.publisher.engine.call(lambda: shared.watchers.hint(owned, workflow_type))
+
+    async def drain(self) -> None:
+        """Publish what is finished and let go of the connections, if anything was streamed."""
+        shared = self.active
+        if shared is not None:
+            work = shared.drain(self.options.flush_timeout.total_seconds())
+            await asyncio.wrap_future(shared.publisher.engine.submit(work))

@@ -1,0 +1,372 @@
+"""The user's side of a stream: the decorator and the current stream.
+
+The rule of the file: light, because a workflow's sandbox loads it afresh for each workflow.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import threading
+from contextvars import ContextVar, Token
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
+
+from temporalio import activity, workflow
+
+from temporal_ably.errors import EncodeError, StreamClosedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator, Sequence
+    from types import TracebackType
+
+logger = logging.getLogger("temporal_ably")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+STREAMING_MARK = "__temporal_ably_streaming__"
+_DEFINITION = "__temporal_activity_definition"
+
+
+class Sink(Protocol):
+    """Where a stream's parts go. All calls return at once, from any thread."""
+
+    def open_part(self, key: int, message: int) -> None:
+        """Begin a text part of a message, known as ``key`` from now on."""
+        ...
+
+    def text(self, key: int, text: str) -> None:
+        """Extend a part."""
+        ...
+
+    def close_part(self, key: int) -> None:
+        """End a part."""
+        ...
+
+    def touched(self) -> None:
+        """Note that the activity asked for its stream."""
+        ...
+
+
+class ActivityStream:
+    """What an activity streams, in parts of messages. Safe to use from any thread.
+
+    Args:
+        sink: where the parts go.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._keys = 0
+        self._message = 0
+        self._message_used = False
+        self._text_key: int | None = None
+        self._ended = False
+
+    @property
+    def usable_here(self) -> bool:
+        """Whether this process owns the stream; a forked one holds a stale copy."""
+        return self._pid == os.getpid()
+
+    def text(self, chunk: str) -> None:
+        """Stream text. Consecutive calls extend one part.
+
+        Args:
+            chunk: the new text.
+
+        Raises:
+            EncodeError: if ``chunk`` is not a ``str``.
+        """
+        text = _checked(chunk)
+        with self._lock:
+            if self._ended:
+                _late()
+            elif text:
+                if self._text_key is None:
+                    self._text_key = self._open_part()
+                self._sink.text(self._text_key, text)
+
+    def text_part(self) -> TextPart:
+        """Begin a text part of its own, which may grow beside others.
+
+        Use it as a context manager: ``with stream.text_part() as part: part.text("...")``.
+        """
+        with self._lock:
+            if self._ended:
+                _late()
+                return TextPart(_NOWHERE, 0)
+            self._close_text()
+            return TextPart(self._sink, self._open_part())
+
+    def message(self) -> None:
+        """Begin a new message: what follows is shown apart from what came before."""
+        with self._lock:
+            self._close_text()
+            if self._message_used:
+                self._message += 1
+                self._message_used = False
+
+    def end(self) -> None:
+        """Accept nothing more; the activity is over."""
+        with self._lock:
+            self._ended = True
+
+    def touch(self) -> None:
+        """Note that the activity asked for its stream."""
+        self._sink.touched()
+
+    def _open_part(self) -> int:
+        self._keys += 1
+        self._message_used = True
+        self._sink.open_part(self._keys, self._message)
+        return self._keys
+
+    def _close_text(self) -> None:
+        if self._text_key is not None:
+            self._sink.close_part(self._text_key)
+            self._text_key = None
+
+
+class TextPart:
+    """One text part that may grow beside others; a context manager."""
+
+    def __init__(self, sink: Sink, key: int) -> None:
+        self._sink = sink
+        self._key = key
+        self._closed = False
+
+    def text(self, chunk: str) -> None:
+        """Extend the part.
+
+        Args:
+            chunk: the new text.
+
+        Raises:
+            EncodeError: if ``chunk`` is not a ``str``.
+            StreamClosedError: if the part was closed.
+        """
+        text = _checked(chunk)
+        if self._closed:
+            raise StreamClosedError("unable to extend a text part; it is closed; begin a new one with text_part()")
+        if text:
+            self._sink.text(self._key, text)
+
+    def close(self) -> None:
+        """End the part. Closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._sink.close_part(self._key)
+
+    def __enter__(self) -> TextPart:
+        """Give the part."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the part."""
+        self.close()
+
+
+class _Nowhere:
+    """The sink outside an activity."""
+
+    def open_part(self, key: int, message: int) -> None:
+        del key, message
+
+    def text(self, key: int, text: str) -> None:
+        del key, text
+
+    def close_part(self, key: int) -> None:
+        del key
+
+    def touched(self) -> None:
+        pass
+
+
+_NOWHERE = _Nowhere()
+_current: ContextVar[ActivityStream | None] = ContextVar("temporal_ably_stream", default=None)
+
+
+def _late() -> None:
+    logger.warning("unable to stream; the activity is over; what a task or thread of it still writes is dropped")
+
+
+def _checked(chunk: object) -> str:
+    if isinstance(chunk, str):
+        try:
+            chunk.encode()
+        except UnicodeEncodeError as err:
+            raise EncodeError(f"unable to stream a chunk; {err}; pass text that UTF-8 can hold") from None
+        return chunk
+    raise EncodeError(
+        f"unable to stream a chunk of type {type(chunk).__qualname__}; only str chunks are understood; "
+        "pass its text, as in `yield chunk.text`"
+    )
+
+
+def set_current(stream: ActivityStream) -> Token[ActivityStream | None]:
+    """Make a stream the current one of this context."""
+    return _current.set(stream)
+
+
+def reset_current(token: Token[ActivityStream | None]) -> None:
+    """Undo ``set_current``."""
+    _current.reset(token)
+
+
+def active_stream() -> ActivityStream | None:
+    """Give the stream of this context, if there is one that this process owns."""
+    stream = _current.get()
+    return stream if stream is not None and stream.usable_here else None
+
+
+def current_stream() -> ActivityStream:
+    """Give the stream of the running activity.
+
+    Outside an activity, in a process pool, or in a thread that has not the activity's context, it is
+    a stream that goes nowhere: the same code runs in tests and scripts.
+    """
+    stream = active_stream()
+    if stream is not None:
+        stream.touch()
+        return stream
+    if workflow.in_workflow():
+        logger.warning("unable to stream from a workflow; only activities stream; call current_stream() in an activity")
+    elif activity.in_activity():
+        logger.warning(
+            "unable to stream from this activity; the worker has no AblyInterceptor, or this thread or process has "
+            "not the activity's context; see contextvars.copy_context()"
+        )
+    else:
+        logger.debug("current_stream() was called outside an activity; what is written goes nowhere")
+    return ActivityStream(_NOWHERE)
+
+
+@overload
+def streaming(function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[Any, Any, str]]: ...
+@overload
+def streaming(function: Callable[P, Iterator[str]]) -> Callable[P, str]: ...
+@overload
+def streaming(*, reducer: Callable[[Sequence[str]], R]) -> _Reducing[R]: ...
+
+
+def streaming(function: object = None, *, reducer: Callable[[Sequence[str]], object] | None = None) -> object:
+    """Turn a generator into an activity that streams each chunk it yields.
+
+    It stands under ``@activity.defn``. The activity's result is the joined text, or what
+    ``reducer`` makes of the list of chunks. An async generator becomes a coroutine function, a
+    plain generator a function for the worker's executor; methods work, too.
+
+    Args:
+        function: a generator function of ``str`` chunks.
+        reducer: makes the activity's result of the chunks, which it gets in the order of yield.
+
+    Raises:
+        TypeError: if it stands above ``@activity.defn``, or on something that is no generator.
+    """
+    if function is None:
+        return functools.partial(_decorate, reducer=reducer or _join)
+    return _decorate(function, reducer=_join)
+
+
+class _Reducing(Protocol[R]):
+    @overload
+    def __call__(self, function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    @overload
+    def __call__(self, function: Callable[P, Iterator[str]]) -> Callable[P, R]: ...
+
+
+def _join(chunks: Sequence[str]) -> str:
+    return "".join(chunks)
+
+
+def _decorate(function: object, *, reducer: Callable[[Sequence[str]], object]) -> object:
+    name = getattr(function, "__qualname__", repr(function))
+    if hasattr(function, _DEFINITION):
+        raise TypeError(
+            f"unable to make {name} stream; @streaming stands above @activity.defn; put @activity.defn on top and "
+            "@streaming right under it"
+        )
+    if inspect.isasyncgenfunction(function):
+        wrapper = _drive_async(function, reducer)
+    elif inspect.isgeneratorfunction(function):
+        wrapper = _drive(function, reducer)
+    else:
+        raise TypeError(f"unable to make {name} stream; it is no generator function; yield the chunks in it")
+    _declare(wrapper, reducer)
+    return wrapper
+
+
+def _drive_async(
+    function: Callable[..., AsyncGenerator[str, None]], reducer: Callable[[Sequence[str]], object]
+) -> Callable[..., object]:
+    @functools.wraps(function)
+    async def activity_function(*args: object, **kwargs: object) -> object:
+        stream, chunks = current_stream(), list[str]()
+        source = function(*args, **kwargs)
+        try:
+            chunk = await source.__anext__()
+            while True:
+                try:
+                    stream.text(chunk)
+                except EncodeError as err:
+                    # At the user's own line; a generator that handles it goes on.
+                    chunk = await source.athrow(err)
+                    continue
+                chunks.append(chunk)
+                chunk = await source.__anext__()
+        except StopAsyncIteration:
+            return reducer(chunks)
+        finally:
+            await source.aclose()
+
+    return activity_function
+
+
+def _drive(
+    function: Callable[..., Generator[str, None, None]], reducer: Callable[[Sequence[str]], object]
+) -> Callable[..., object]:
+    @functools.wraps(function)
+    def activity_function(*args: object, **kwargs: object) -> object:
+        stream, chunks = current_stream(), list[str]()
+        source = function(*args, **kwargs)
+        try:
+            chunk = next(source)
+            while True:
+                try:
+                    stream.text(chunk)
+                except EncodeError as err:
+                    chunk = source.throw(err)
+                    continue
+                chunks.append(chunk)
+                chunk = next(source)
+        except StopIteration:
+            return reducer(chunks)
+        finally:
+            source.close()
+
+    return activity_function
+
+
+def _declare(wrapper: Callable[..., object], reducer: Callable[[Sequence[str]], object]) -> None:
+    # Temporal decodes the result by the annotation, callers of the generator would see an iterator's.
+    if reducer is _join:
+        returned: object = str
+    else:
+        returned = inspect.signature(reducer).return_annotation
+        if isinstance(returned, str):
+            returned = cast("dict[str, object]", inspect.get_annotations(reducer, eval_str=True))["return"]
+    annotations = {**wrapper.__annotations__}
+    signature = inspect.signature(wrapper)
+    if returned is inspect.Signature.empty:
+        annotations.pop("return", None)
+    else:
+        annotations["return"] = returned
+    wrapper.__annotations__ = annotations
+    setattr(wrapper, "__signature__", signature.replace(return_annotation=returned))
+    setattr(wrapper, STREAMING_MARK, True)

@@ -1,0 +1,83 @@
+"""The seam to Ably: what the publisher needs of a connection, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator, Mapping
+
+    from temporal_ably._wire.operations import Operation
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How to reach and to enter Ably. ``endpoint`` is a name or ``host:port``; ``None`` is Ably's default.
+
+    The key is kept out of ``repr``.
+    """
+
+    key: str
+    endpoint: str | None
+    tls: bool
+    client_id: str
+
+    def __repr__(self) -> str:
+        """Show everything but the secret."""
+        name = self.key.partition(":")[0]
+        return f"Credentials(key={name}:***, endpoint={self.endpoint!r}, tls={self.tls}, client_id={self.client_id!r})"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One message of a channel's history, at its latest version."""
+
+    serial: str
+    name: str
+    data: object
+    extras: Mapping[str, object]
+
+
+class Connection(Protocol):
+    """One connection. It is used once: after ``lost`` is done it is closed and replaced."""
+
+    @property
+    def lost(self) -> asyncio.Future[Exception]:
+        """Done, with the reason, once the connection is not to be trusted any more."""
+        ...
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            ConnectionLostError: if Ably cannot be reached in time.
+            PublishError: if Ably refuses the credentials.
+        """
+        ...
+
+    async def send(self, channel: str, operation: Operation) -> tuple[str, ...]:
+        """Run an operation and give a serial for each of its messages.
+
+        Raises:
+            PublishError: if Ably refused it; it was not applied.
+            ConnectionLostError: if the outcome is unknown.
+        """
+        ...
+
+    def history(self, channel: str) -> AsyncIterator[Stored]:
+        """Read a channel's messages, newest first; works on a connection that is not open, too.
+
+        Raises:
+            HistoryError: if they cannot be read.
+        """
+        ...
+
+    def release(self, channel: str) -> None:
+        """Forget a channel that is not used any more."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the connection; never raises."""
+        ...

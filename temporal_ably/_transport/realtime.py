@@ -1,0 +1,292 @@
+"""A connection through the ``ably`` SDK: the one file that imports it. Its errors become ours here.
+
+The SDK's own queue and recovery are not trusted (ably 3.1.4, as observed): while disconnected it
+reorders, repeats or silently drops what was not acknowledged. So nothing is queued in it, each
+operation has its own timeout and is never cancelled, and on any doubt the whole client is
+disposed of. The publisher repairs from its own memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import TYPE_CHECKING, Protocol, cast
+
+from temporal_ably._transport.base import Credentials, Stored
+from temporal_ably._transport.secrets import REDACTION, guard
+from temporal_ably._wire.operations import Append, Message, Operation, Publish
+from temporal_ably.errors import (
+    ChannelRuleError,
+    ConnectionLostError,
+    HistoryError,
+    MessageTooLargeError,
+    PublishError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    import ably
+    from ably.realtime.channel import RealtimeChannel
+    from ably.types.connectionstate import ConnectionStateChange
+    from ably.types.message import Message as AblyMessage
+
+CONNECT_TIMEOUT_S = 10.0
+OPERATION_TIMEOUT_S = 10.0
+_PROBE_TIMEOUT_S = 3.0
+_HISTORY_PAGE = 1000
+_HISTORY_PAGES = 20
+_TOKEN_TTL_S = 600
+_CAPABILITY_CODES = (40160, 40161, 40162, 40165, 40166)
+
+
+class _AblyError(Protocol):
+    code: int
+    status_code: int
+    message: str
+
+
+class RealtimeConnection:
+    """One ``AblyRealtime`` client. Used once, then closed.
+
+    Args:
+        credentials: how to reach and enter Ably.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._client: ably.AblyRealtime | None = None
+        loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[None] = loop.create_future()
+        self.lost: asyncio.Future[Exception] = loop.create_future()
+
+    async def open(self) -> None:
+        """Connect.
+
+        Raises:
+            ConnectionLostError: if Ably cannot be reached in time.
+            PublishError: if Ably refuses the credentials.
+        """
+        import ably
+
+        guard(self._credentials.key)
+        await self._probe()
+        self._client = ably.AblyRealtime(
+            key=self._credentials.key,
+            client_id=self._credentials.client_id,
+            endpoint=self._credentials.endpoint,
+            tls=self._credentials.tls,
+            queue_messages=False,
+            transport_params={"echo": "false", "appendRollupWindow": "0"},
+        )
+        # The SDK tells listeners a loop turn late; its manager tells at once.
+        self._client.connection.connection_manager.on("connectionstate", self._on_state)
+        await asyncio.wait({self._opened, self.lost}, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        if self._opened.done():
+            return
+        if self.lost.done():
+            raise self.lost.result()
+        raise ConnectionLostError(f"unable to connect to Ably; no answer in {CONNECT_TIMEOUT_S:.0f} s; trying again")
+
+    async def _probe(self) -> None:
+        # The SDK does not notice a refused connection before its 10 s timeout.
+        host, _, port = (self._credentials.endpoint or "").rpartition(":")
+        if not port.isdigit():
+            return
+        try:
+            _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), _PROBE_TIMEOUT_S)
+        except (OSError, asyncio.TimeoutError) as err:
+            raise ConnectionLostError(
+                f"unable to connect to Ably at {self._credentials.endpoint}; {err or 'no answer'}; "
+                "check ABLY_ENDPOINT, or start the local server with `temporal-ably dev`"
+            ) from err
+        writer.close()
+
+    def _on_state(self, change: ConnectionStateChange) -> None:
+        state = change.current.value
+        if state == "connected":
+            if not self._opened.done():
+                self._opened.set_result(None)
+        elif state in ("disconnected", "suspended", "failed", "closed"):
+            self._lose(self._connection_error(state, cast("_AblyError | None", change.reason)))
+
+    def _connection_error(self, state: str, reason: _AblyError | None) -> PublishError:
+        why = REDACTION.text(f"{reason.code}: {reason.message}") if reason else "no reason given"
+        if state == "failed" and reason is not None:
+            return PublishError(
+                f"unable to connect to Ably; it refused the credentials ({why}); check ABLY_API_KEY",
+                code=reason.code,
+                retryable=False,
+            )
+        return ConnectionLostError(f"unable to stay connected to Ably; {why}; trying again")
+
+    def _lose(self, reason: Exception) -> None:
+        if not self.lost.done():
+            self.lost.set_result(reason)
+
+    async def send(self, channel: str, operation: Operation) -> tuple[str, ...]:
+        """Run an operation and give a serial for each of its messages.
+
+        Raises:
+            PublishError: if Ably refused it; it was not applied.
+            ConnectionLostError: if the outcome is unknown.
+        """
+        assert self._client is not None
+        if self.lost.done():
+            raise ConnectionLostError("unable to publish; the connection is lost; trying again", channel=channel)
+        task = asyncio.ensure_future(_run(self._client.channels.get(channel), operation))
+        task.add_done_callback(_retrieve)
+        await asyncio.wait({task, self.lost}, timeout=OPERATION_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            self._lose(ConnectionLostError("unable to publish; Ably did not acknowledge in time; trying again"))
+            raise ConnectionLostError("unable to publish; the outcome is unknown; trying again", channel=channel)
+        return self._outcome(task, channel)
+
+    def _outcome(self, task: asyncio.Task[list[str | None]], channel: str) -> tuple[str, ...]:
+        error = task.exception()
+        if error is None:
+            serials = tuple(serial for serial in task.result() if serial)
+            if len(serials) == len(task.result()) > 0:
+                return serials
+            error = ValueError("an acknowledgement without serials")
+        code = getattr(error, "code", None)
+        if self.lost.done() or not isinstance(code, int) or not _is_refusal(code):
+            lost = ConnectionLostError(
+                f"unable to publish; {REDACTION.text(str(error))}; trying again", channel=channel
+            )
+            self._lose(lost)
+            raise lost from error
+        raise _refusal(cast("_AblyError", error), channel) from error
+
+    async def history(self, channel: str) -> AsyncIterator[Stored]:
+        """Read a channel's messages, newest first, 20,000 at the most.
+
+        Raises:
+            HistoryError: if they cannot be read.
+        """
+        import ably
+
+        guard(self._credentials.key)
+        client = ably.AblyRest(**self._rest_options())
+        try:
+            page = await client.channels.get(channel).history(limit=_HISTORY_PAGE)
+            for _ in range(_HISTORY_PAGES):
+                for message in page.items:
+                    yield _stored(message)
+                if not page.has_next():
+                    return
+                page = await page.next()
+        except Exception as err:
+            raise HistoryError(
+                f"unable to read the history of {channel}; {REDACTION.text(str(err))}; "
+                "check that the key has the history capability"
+            ) from err
+        finally:
+            await client.close()
+
+    def _rest_options(self) -> dict[str, str | int | bool]:
+        credentials = self._credentials
+        host, _, port = (credentials.endpoint or "").rpartition(":")
+        options: dict[str, str | int | bool] = {"tls": credentials.tls}
+        if port.isdigit():
+            options |= {"endpoint": host, "tls_port" if credentials.tls else "port": int(port)}
+        elif credentials.endpoint:
+            options["endpoint"] = credentials.endpoint
+        # Over plain HTTP the SDK refuses to send a key, but not a token made of it.
+        return options | ({"key": credentials.key} if credentials.tls else {"token": _token(credentials.key)})
+
+    def release(self, channel: str) -> None:
+        """Forget a channel that is not used any more."""
+        if self._client is not None and not self.lost.done():
+            self._client.channels.release(channel)
+
+    async def close(self) -> None:
+        """Let go of the connection; never raises."""
+        self._lose(ConnectionLostError("unable to publish; the connection is closed; open a new one"))
+        client, self._client = self._client, None
+        if client is None:
+            return
+        closing = asyncio.ensure_future(client.close())
+        closing.add_done_callback(_retrieve)
+        await asyncio.wait({closing}, timeout=1.0)
+
+
+async def _run(channel: RealtimeChannel, operation: Operation) -> list[str | None]:
+    if isinstance(operation, Publish):
+        result = await channel.publish([_ably_message(message) for message in operation.messages])
+        return list(result.serials)
+    message = _ably_message(operation.message, operation.serial)
+    if isinstance(operation, Append):
+        return [(await channel.append_message(message)).version_serial]
+    return [(await channel.update_message(message)).version_serial]
+
+
+def _ably_message(message: Message, serial: str | None = None) -> AblyMessage:
+    from ably.types.message import Message as AblyMessage
+
+    return AblyMessage(name=message.name, data=message.data, extras=dict(message.extras), id=message.id, serial=serial)
+
+
+def _stored(message: AblyMessage) -> Stored:
+    extras = cast("Mapping[str, object] | None", message.extras)
+    return Stored(str(message.serial), str(message.name or ""), cast("object", message.data), extras or {})
+
+
+def _retrieve(task: asyncio.Future[object]) -> None:
+    # An operation that was given up may still fail; nobody else would fetch the exception.
+    if not task.cancelled():
+        task.exception()
+
+
+def _is_refusal(code: int) -> bool:
+    # Everything else (5xxxx, 8xxxx, 90000) comes from the SDK itself or says nothing about the outcome.
+    return 40000 <= code < 50000 or code == 93002
+
+
+def _refusal(error: _AblyError, channel: str) -> PublishError:
+    why = REDACTION.text(f"{error.message} ({error.code})")
+    if error.code == 93002:
+        return ChannelRuleError(
+            f"unable to stream to channel {channel}; {why}; enable the rule 'Message annotations, updates, deletes "
+            "and appends' for the channel's namespace in the Ably dashboard",
+            code=error.code,
+            retryable=False,
+            channel=channel,
+        )
+    if error.code == 40009:
+        return MessageTooLargeError(
+            f"unable to publish to channel {channel}; {why}; stream smaller parts",
+            code=error.code,
+            retryable=False,
+            channel=channel,
+        )
+    if error.code in _CAPABILITY_CODES:
+        return PublishError(
+            f"unable to publish to channel {channel}; {why}; give the key the capabilities publish, history and "
+            "message-update-own for this channel",
+            code=error.code,
+            retryable=False,
+            channel=channel,
+        )
+    return PublishError(
+        f"unable to publish to channel {channel}; {why}; trying again", code=error.code, channel=channel
+    )
+
+
+def _token(key: str) -> str:
+    """Make a short-lived Ably JWT. Source: Ably docs, "Ably JWT": HS256, kid is the key's name."""
+    name, _, secret = key.partition(":")
+    now = int(time.time())
+    header = {"typ": "JWT", "alg": "HS256", "kid": name}
+    claims = {"iat": now, "exp": now + _TOKEN_TTL_S}
+    signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+    signature = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
+    return f"{signed}.{_base64url(signature)}"
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,1 @@
+"""Facts and values of the wire: identities, tags, neutral events, operations. Pure."""

@@ -1,0 +1,230 @@
+"""Identities: from facts about a workflow to session, run, node and step.
+
+The rule of the file: everything here is computed from facts that Temporal keeps unchanged when a
+workflow is replayed, retried, continued or reset, so that every attempt names the same things.
+Source for the facts: Temporal server 1.32 and temporalio 1.35, as observed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from string import Formatter
+from typing import TYPE_CHECKING
+
+from temporal_ably.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_TEMPLATE = "ai:{root_workflow_id}"
+TEMPLATE_VARIABLES = ("root_workflow_id", "workflow_id", "workflow_type", "namespace")
+HEADER_VERSION = 1
+
+_UNSAFE_IN_NAME = re.compile(r"[%,\s\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class WorkflowFacts:
+    """What Temporal says of one workflow run. Times are in microseconds since the epoch."""
+
+    namespace: str
+    workflow_id: str
+    workflow_type: str
+    run_id: str
+    first_execution_run_id: str
+    original_execution_run_id: str
+    continued_run_id: str | None
+    root_workflow_id: str
+    attempt: int
+    cron: bool
+    started_us: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Steps that a retried or reset workflow run replaces.
+
+    Dead are the steps below ``node`` whose newest attempt started before ``since_us`` and, when
+    ``first`` is set, that stand at or after that (segment, ordinal) of the node.
+    """
+
+    node: str
+    since_us: int
+    first: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Reset:
+    """The reset workflow run that this execution descends from."""
+
+    run_id: str
+    workflow_id: str
+    chain: str
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Where the output of one workflow run goes.
+
+    ``run`` belongs to the workflow ``owner_id`` whose first run of the chain is ``owner_chain``
+    (``None`` where only a single run is known). ``node`` is empty for the owner itself and a path
+    of ``/segment.ordinal`` for a child.
+    """
+
+    session: str
+    run: str
+    owner_id: str
+    owner_chain: str | None
+    node: str = ""
+    segment: int = 0
+    reset: Reset | None = None
+    sweeps: tuple[Sweep, ...] = ()
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the ``temporal-ably`` Temporal header carries.
+
+    ``binding`` is ``None`` for a detached child, which keeps the session and gets its own run.
+    ``ordinal`` is set for activities; ``continued_from`` names the run that continued as new.
+    """
+
+    session: str
+    binding: Binding | None = None
+    ordinal: int | None = None
+    continued_from: str | None = None
+
+
+def check_template(template: str) -> None:
+    """Check a session template.
+
+    Raises:
+        SettingsError: if it names an unknown variable or holds a character that a channel name
+            may not hold.
+    """
+    known = ", ".join(f"{{{name}}}" for name in TEMPLATE_VARIABLES)
+    try:
+        pieces = list(Formatter().parse(template))
+    except ValueError as err:
+        raise SettingsError(
+            f"unable to use ABLY_SESSION_TEMPLATE {template!r}; {err}; write variables as {known}"
+        ) from err
+    for literal, name, spec, conversion in pieces:
+        if _UNSAFE_IN_NAME.search(literal):
+            raise SettingsError(
+                f"unable to use ABLY_SESSION_TEMPLATE {template!r}; a channel name holds no comma, percent sign, "
+                "white space or control character; remove it"
+            )
+        if name is not None and (name not in TEMPLATE_VARIABLES or spec or conversion):
+            raise SettingsError(
+                f"unable to use ABLY_SESSION_TEMPLATE {template!r}; {{{name}}} is not a variable; use any of {known}"
+            )
+    if not template or template[0] in "[:":
+        raise SettingsError(
+            f"unable to use ABLY_SESSION_TEMPLATE {template!r}; a channel name is not empty and does not begin with "
+            "'[' or ':'; begin it with a namespace, as in 'ai:{root_workflow_id}'"
+        )
+
+
+def render_session(template: str, variables: Mapping[str, str]) -> str:
+    """Give the channel name for a workflow.
+
+    Args:
+        template: a template that ``check_template`` accepts.
+        variables: a value for each of ``TEMPLATE_VARIABLES``.
+    """
+    name = template.format_map({key: _UNSAFE_IN_NAME.sub(_percent, value) for key, value in variables.items()})
+    return _percent_text(name[0]) + name[1:] if name[:1] in ("[", ":") else name
+
+
+def _percent(match: re.Match[str]) -> str:
+    return _percent_text(match.group())
+
+
+def _percent_text(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+def bind(facts: WorkflowFacts, header: Header | None, template: str) -> Binding:
+    """Bind a workflow run to its session and run.
+
+    Args:
+        facts: what Temporal says of the run.
+        header: the decoded ``temporal-ably`` header of its start, if any.
+        template: the session template, used where no header gives the session.
+    """
+    inherited = header.binding if header else None
+    if inherited is None or (header is not None and _is_next_tick(facts, header)):
+        inherited = _own_run(facts, header, template)
+    reset = inherited.reset
+    if facts.run_id != facts.original_execution_run_id:
+        reset = Reset(facts.run_id, facts.workflow_id, facts.first_execution_run_id)
+    bound = replace(inherited, reset=reset)
+    return with_sweep(bound, Sweep(bound.node, facts.started_us)) if facts.attempt > 1 else bound
+
+
+def _own_run(facts: WorkflowFacts, header: Header | None, template: str) -> Binding:
+    session = header.session if header else render_session(template, _variables(facts))
+    run = facts.first_execution_run_id
+    if facts.cron:
+        # All ticks share the first run id. A second attempt of a tick names the first as the run it
+        # continues; a third cannot know it and gets a run of its own.
+        first_of_tick = facts.original_execution_run_id if facts.attempt == 1 else facts.continued_run_id
+        run = f"{run}/{first_of_tick}"
+    return Binding(session, run, facts.workflow_id, facts.first_execution_run_id)
+
+
+def _is_next_tick(facts: WorkflowFacts, header: Header) -> bool:
+    # The server copies start headers to the next tick of a cron schedule, also those that came
+    # with continue-as-new; only the direct successor continues the run that they name.
+    return (
+        facts.cron
+        and header.continued_from is not None
+        and facts.attempt == 1
+        and facts.continued_run_id != header.continued_from
+    )
+
+
+def _variables(facts: WorkflowFacts) -> dict[str, str]:
+    return {
+        "root_workflow_id": facts.root_workflow_id,
+        "workflow_id": facts.workflow_id,
+        "workflow_type": facts.workflow_type,
+        "namespace": facts.namespace,
+    }
+
+
+def with_sweep(binding: Binding, sweep: Sweep) -> Binding:
+    """Add a sweep, in place of an earlier one of the same node."""
+    kept = tuple(each for each in binding.sweeps if each.node != sweep.node)
+    return replace(binding, sweeps=(*kept, sweep))
+
+
+def child_binding(parent: Binding, ordinal: int) -> Binding:
+    """Give the binding of the child workflow that ``parent`` starts as its ``ordinal``-th."""
+    return replace(parent, node=f"{parent.node}/{parent.segment}.{ordinal}", segment=0)
+
+
+def step_id(binding: Binding, ordinal: int) -> str:
+    """Name the step of the activity that a workflow run starts as its ``ordinal``-th."""
+    return f"{binding.node}:{binding.segment}:{ordinal}"
+
+
+def is_swept(step: str, started_us: int, sweep: Sweep) -> bool:
+    """Tell whether a sweep replaces a step whose newest attempt started at ``started_us``."""
+    place = _place_below(step, sweep.node)
+    if place is None or started_us >= sweep.since_us:
+        return False
+    return sweep.first is None or place >= sweep.first
+
+
+def _place_below(step: str, node: str) -> tuple[int, int] | None:
+    path, _, own = step.partition(":")
+    if path == node:
+        segment, _, ordinal = own.partition(":")
+    elif path.startswith(f"{node}/"):
+        segment, _, ordinal = path[len(node) + 1 :].partition("/")[0].partition(".")
+    else:
+        return None
+    return (int(segment), int(ordinal)) if segment.isdigit() and ordinal.isdigit() else None

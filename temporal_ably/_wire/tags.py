@@ -1,0 +1,90 @@
+"""Our tags: the strings in ``extras.headers`` of every message that we publish.
+
+They are the contract with any Ably client, in any dialect: from tags alone a reader can fold a
+session. The canonical rule: of a step's attempts the one with the latest ``temporal-started``
+wins, ties go to the later serial. Attempt numbers are for display, because Temporal repeats them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONTRACT_VERSION = "1"
+
+VERSION = "temporal-v"
+WORKFLOW_ID = "temporal-workflow-id"
+RUN_ID = "temporal-run-id"
+ACTIVITY_ID = "temporal-activity-id"
+ATTEMPT = "temporal-attempt"
+STARTED = "temporal-started"
+STEP = "temporal-step"
+LENGTH = "temporal-length"
+ACTIVITY_TYPE = "temporal-activity-type"
+WORKFLOW_TYPE = "temporal-workflow-type"
+AGENT = "temporal-agent"
+NAMESPACE = "temporal-namespace"
+TASK_QUEUE = "temporal-task-queue"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The activity attempt that a message comes from. ``started_us`` is in microseconds."""
+
+    workflow_id: str
+    workflow_run_id: str
+    workflow_type: str
+    activity_id: str
+    activity_type: str
+    attempt: int
+    started_us: int
+    agent: str
+    namespace: str
+    task_queue: str
+
+
+def step_tags(origin: Origin, step: str, length: int) -> dict[str, str]:
+    """Give the tags of any operation of a step.
+
+    Args:
+        origin: the attempt.
+        step: the step id.
+        length: characters (code points) of this message so far, held or lost ones included.
+    """
+    return {
+        VERSION: CONTRACT_VERSION,
+        WORKFLOW_ID: origin.workflow_id,
+        RUN_ID: origin.workflow_run_id,
+        ACTIVITY_ID: origin.activity_id,
+        ATTEMPT: str(origin.attempt),
+        STARTED: str(origin.started_us),
+        STEP: step,
+        LENGTH: str(length),
+    }
+
+
+def first_tags(origin: Origin, *, full: bool) -> dict[str, str]:
+    """Give the tags that stand on a step's first message only.
+
+    Args:
+        origin: the attempt.
+        full: whether namespace and task queue go along; end users can read tags.
+    """
+    tags = {ACTIVITY_TYPE: origin.activity_type, WORKFLOW_TYPE: origin.workflow_type, AGENT: origin.agent}
+    if full:
+        tags |= {NAMESPACE: origin.namespace, TASK_QUEUE: origin.task_queue}
+    return tags
+
+
+def run_tags(owner_id: str, owner_run_id: str) -> dict[str, str]:
+    """Give the tags of run-level messages: those of the run's owner, whoever publishes them."""
+    return {VERSION: CONTRACT_VERSION, WORKFLOW_ID: owner_id, RUN_ID: owner_run_id}
+
+
+def started_us(headers: Mapping[str, str]) -> int | None:
+    """Read an attempt's start time in microseconds, ``None`` where the tag is absent or malformed."""
+    text = headers.get(STARTED, "")
+    return int(text) if text.isdigit() else None

@@ -1,0 +1,121 @@
+"""Settings: read from the environment once, by the interceptor's constructor."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from temporal_ably._wire.identity import DEFAULT_TEMPLATE, check_template
+from temporal_ably.errors import SettingsError
+
+PREFIX = "ABLY_"
+
+
+class AblySettings(BaseSettings):
+    """All settings. Each is read from ``ABLY_`` and its name in upper case; arguments go first.
+
+    Raises:
+        SettingsError: from ``load``, if a value is missing or wrong.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    enabled: bool = True
+    """0 turns everything off: nothing is published and no key is needed."""
+
+    api_key: SecretStr | None = None
+    """Ably API key, `appId.keyId:secret`, with the capabilities publish, history and message-update-own."""
+
+    endpoint: str | None = None
+    """An Ably endpoint name, or `host:port` of a local server. Unset: Ably's own."""
+
+    tls: bool = True
+    """0 for a local server without TLS."""
+
+    session_template: str = DEFAULT_TEMPLATE
+    """The channel of a workflow. Variables: `{root_workflow_id}`, `{workflow_id}`, `{workflow_type}`, `{namespace}`."""
+
+    client_id: str = Field(default="temporal-ably", min_length=1)
+    """Ably client id of the publisher; anonymous publishers may not update their messages."""
+
+    messages_per_second_channel: float = Field(default=30, gt=0)
+    """Budget for one channel. Ably's default limit is 50, shared by all publishers."""
+
+    messages_per_second_connection: float = Field(default=45, gt=0)
+    """Budget for one connection. Ably's default limit is 50."""
+
+    max_connections: int = Field(default=10, ge=1)
+    """Connections of this process at the most; one more is opened for every five streaming channels."""
+
+    on_failure: Literal["continue", "fail"] = "continue"
+    """What an activity does when its output could not be delivered: succeed all the same, or fail."""
+
+    flush_timeout: timedelta = Field(default=timedelta(seconds=10), ge=timedelta(0))
+    """How long an activity's end waits for its output, in seconds, while Ably is within reach."""
+
+    buffer_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """Text held while Ably is out of reach, in bytes, for the whole process; beyond it text is lost to viewers."""
+
+    expose_errors: bool = False
+    """1 shows end users the text of a workflow's failure instead of a generic one."""
+
+    tags: Literal["minimal", "full"] = "minimal"
+    """`full` also tags namespace and task queue; end users can read tags."""
+
+    @field_validator("flush_timeout", mode="before")
+    @classmethod
+    def _seconds(cls, value: object) -> object:
+        # From the environment a bare number is a text; pydantic reads only numbers as seconds.
+        return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+
+    @field_validator("session_template")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        check_template(value)
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            name, _, secret = value.get_secret_value().partition(":")
+            if "." not in name or not secret:
+                raise ValueError("it is not of the form appId.keyId:secret; copy it from the Ably dashboard")
+        return value
+
+
+def load(settings: AblySettings | None, overrides: dict[str, object]) -> AblySettings:
+    """Read the settings and check that they suffice.
+
+    Args:
+        settings: a whole set, or ``None`` to read the environment.
+        overrides: single values that go before either, by field name.
+
+    Raises:
+        SettingsError: naming the variable and the fix.
+    """
+    given = {} if settings is None else settings.model_dump()
+    try:
+        loaded = AblySettings(**{**given, **overrides})  # pyright: ignore[reportArgumentType] - pydantic checks them
+    except ValidationError as err:
+        raise SettingsError(_explain(err)) from None
+    if loaded.enabled and loaded.api_key is None:
+        raise SettingsError(
+            "unable to publish to Ably; ABLY_API_KEY is not set; set it to a key of your Ably app, run a local server "
+            "with `temporal-ably dev`, or turn publishing off with ABLY_ENABLED=0"
+        )
+    return loaded
+
+
+def _explain(err: ValidationError) -> str:
+    problem = err.errors(include_input=False, include_url=False)[0]
+    name = str(problem["loc"][0]) if problem["loc"] else "the settings"
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(AblySettings.model_fields)
+        return f"unable to use the argument {name}; there is no such setting; use one of {known}"
+    return f"unable to use {PREFIX}{name.upper()}; {problem['msg']}; correct the value"
