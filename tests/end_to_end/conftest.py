@@ -1,0 +1,82 @@
+"""The real things that end-to-end tests run against: Temporal's dev server, the local Ably server, Ably's own client.
+
+The dev server and the Node process are started once and serve every test; what a test opens is closed after it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from temporalio.client import Client
+
+from temporal_ably.server import LocalServer
+from tests.end_to_end.stage import Stage, new_name
+from tests.end_to_end.viewer import Viewers
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Sequence
+
+    from temporalio.client import Interceptor
+
+SCRIPTS = sysconfig.get_path("scripts")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass(frozen=True)
+class Temporal:
+    """A running dev server; `address` is for workers in other processes."""
+
+    address: str
+
+    async def connect(self, interceptors: Sequence[Interceptor] = ()) -> Client:
+        """Return a new client of the current event loop."""
+        return await Client.connect(self.address, interceptors=interceptors)
+
+
+@pytest.fixture(scope="session")
+def temporal() -> Iterator[Temporal]:
+    # Not `WorkflowEnvironment.start_local`: to stop that server is the last call into the Temporal SDK, and an
+    # interpreter that ends right after such a call may abort (PyGILState_Release, seen with temporalio 1.35 and 3.11).
+    address = f"127.0.0.1:{free_port()}"
+    binary = shutil.which("temporal", path=SCRIPTS) or "temporal"
+    arguments = ["server", "start-dev", "--headless", "--port", address.rpartition(":")[2], "--log-level", "error"]
+    with subprocess.Popen([binary, *arguments], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        assert any(line.startswith("Temporal Server:") for line in process.stdout), "the dev server did not start"
+        yield Temporal(address)
+        process.terminate()
+
+
+@pytest.fixture
+async def local_server() -> AsyncIterator[LocalServer]:
+    async with LocalServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def node_viewers() -> Iterator[Viewers]:
+    node = shutil.which("node", path=SCRIPTS) or "node"
+    with Viewers(node) as viewers:
+        yield viewers
+
+
+@pytest.fixture
+async def viewers(node_viewers: Viewers) -> AsyncIterator[Viewers]:
+    yield node_viewers
+    await node_viewers.close_all()
+
+
+@pytest.fixture
+async def stage(temporal: Temporal, local_server: LocalServer, viewers: Viewers) -> Stage:
+    return Stage(await temporal.connect(), local_server, viewers, new_name())

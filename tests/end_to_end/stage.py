@@ -1,0 +1,88 @@
+"""A stage for one user story: a worker with the interceptor, the local Ably server, viewers, and what they must agree on."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from temporalio.worker import Worker
+
+from temporal_ably import AblyInterceptor, session_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from temporalio.client import Client
+
+    from temporal_ably.server import LocalServer
+    from tests.end_to_end.viewer import Viewer, Viewers
+
+
+@dataclass
+class Stage:
+    """Everything that a story needs. `name` is unique: a task queue, and a prefix for workflow ids."""
+
+    client: Client
+    server: LocalServer
+    viewers: Viewers
+    name: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings, as environment variables for a worker in another process."""
+        return {"ABLY_API_KEY": self.server.key, "ABLY_ENDPOINT": self.server.endpoint, "ABLY_TLS": "0"}
+
+    def interceptor(self, **overrides: object) -> AblyInterceptor:
+        """An interceptor for the local server."""
+        return AblyInterceptor(
+            **{"api_key": self.server.key, "endpoint": self.server.endpoint, "tls": False, **overrides}
+        )
+
+    @asynccontextmanager
+    async def worker(
+        self,
+        workflows: Sequence[type],
+        activities: Sequence[Callable[..., object]],
+        *,
+        interceptor: AblyInterceptor | None = None,
+        task_queue: str | None = None,
+    ) -> AsyncIterator[Worker]:
+        """Run a worker; on exit its output is flushed."""
+        with ThreadPoolExecutor(8) as executor:
+            async with interceptor or self.interceptor() as ably:
+                worker = Worker(
+                    self.client,
+                    task_queue=task_queue or self.name,
+                    workflows=workflows,
+                    activities=activities,
+                    activity_executor=executor,
+                    interceptors=[ably],
+                )
+                async with worker:
+                    yield worker
+
+    def workflow_id(self, suffix: str = "wf") -> str:
+        """A workflow id of this story."""
+        return f"{self.name}-{suffix}"
+
+    async def view(self, workflow_id: str, *, client_id: str = "alice") -> Viewer:
+        """Open the session of a workflow as a page that has just been loaded."""
+        return await self.viewers.open(
+            self.server.endpoint, session_name(workflow_id), key=self.server.key, client_id=client_id
+        )
+
+    async def assert_shown(
+        self, live: Viewer, workflow_id: str, texts: Sequence[str], *, status: str = "complete"
+    ) -> None:
+        """The live viewer, and a fresh one that reads history, end with exactly these assistant messages."""
+        await live.wait_settled_text(texts, status=status)
+        fresh = await self.view(workflow_id, client_id="bob")
+        await fresh.wait_settled_text(texts, status=status)
+
+
+def new_name() -> str:
+    """A name that no other story has."""
+    return f"story-{uuid.uuid4().hex[:8]}"
