@@ -1,0 +1,163 @@
+"""The handle by which tests and `POST /_faults` order faults."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from typing import Protocol
+
+from .faults import Fault, FaultKind, FaultRules, Match
+from .hub import Hub
+from .protocol import Connection
+from .wire import AblyError, Action, Wire, as_wire, number, text
+
+
+class Shell(Protocol):
+    """What faults need from the server's sockets."""
+
+    def pump(self) -> None:
+        """Carry out what the core wants done."""
+        ...
+
+    def now(self) -> int:
+        """Give the time in milliseconds since the epoch."""
+        ...
+
+    async def listen(self) -> None:
+        """Accept connections."""
+        ...
+
+    async def stop_listening(self) -> None:
+        """Refuse new connections and cut all open ones."""
+        ...
+
+    def flow(self, *, on: bool) -> None:
+        """Let bytes pass, or hold them in both directions."""
+        ...
+
+
+class Faults:
+    """What the server does wrong on purpose.
+
+    Faults on operations (`refuse`, `ignore`, `cut`, `delay`) wait for realtime publishes, `n` of them, in the order in
+    which they were asked for; `match` chooses by the inner wire message (name, action, data, extras, serial, ...) with
+    its `channel`. A frame that is sent again and was applied before meets no fault: it only gets its ACK.
+    """
+
+    def __init__(self, hub: Hub, shell: Shell) -> None:
+        """Control one server."""
+        self._hub = hub
+        self._rules: FaultRules = hub.faults
+        self._shell = shell
+
+    def drop_connections(self, match: Match | None = None) -> None:
+        """Abort TCP connections now.
+
+        Args:
+            match: chooses by the parameters of the connection's URL with `connectionId` and `clientId`; None is all.
+        """
+        self._each(Connection.abort, match)
+
+    def refuse_resume(self, n: int = 1) -> None:
+        """Give the next resumes a new connection, with error 80018."""
+        self._rules.resumes_to_refuse += n
+
+    def refuse(self, n: int = 1, code: int = 42911, status: int = 429, match: Match | None = None) -> None:
+        """Answer the next operations with a NACK and do not apply them."""
+        error = AblyError(code, status, "unable to publish; a fault was asked for; publish again")
+        self._rules.add(Fault(FaultKind.REFUSE, n, match, error=error))
+
+    def ignore(self, n: int = 1, match: Match | None = None, *, apply: bool = False) -> None:
+        """Never acknowledge the next operations."""
+        self._rules.add(Fault(FaultKind.IGNORE, n, match, apply))
+
+    def cut(self, n: int = 1, match: Match | None = None, *, apply: bool = False) -> None:
+        """Abort the sender's socket at the next operations, without an ACK."""
+        self._rules.add(Fault(FaultKind.CUT, n, match, apply))
+
+    def delay(self, n: int = 1, seconds: float = 0.5, match: Match | None = None) -> None:
+        """Apply the next operations but hold back their ACKs, and so all later ones of the connection."""
+        self._rules.add(Fault(FaultKind.DELAY, n, match, delay_ms=int(seconds * 1000)))
+
+    def disconnected(self, code: int = 80003, status: int = 400) -> None:
+        """Send DISCONNECTED to every client, then close. ably-python loses unacknowledged publishes over it."""
+        error = AblyError(code, status, "unable to go on; a fault was asked for")
+        self._each(lambda connection: connection.close(Action.DISCONNECTED, error))
+
+    def connection_error(self, code: int = 80000, status: int = 400) -> None:
+        """Send a connection ERROR to every client, then close; they take it as final."""
+        error = AblyError(code, status, "unable to go on; a fault was asked for")
+        self._each(lambda connection: connection.close(Action.ERROR, error))
+
+    def channel_error(self, channel: str, code: int = 90000, status: int = 400) -> None:
+        """Fail a channel on every connection that is attached to it."""
+        error = AblyError(code, status, "unable to keep the channel; a fault was asked for")
+        for attachment in list(self._hub.attachments_of(channel)):
+            attachment.owner.fail_channel(attachment.name, error, self._shell.now())
+        self._shell.pump()
+
+    def lose_continuity(self, channel: str) -> None:
+        """Forget a channel's recent past: the next attach from an earlier position is told 90003."""
+        self._hub.channel(channel, self._shell.now()).forget(self._shell.now())
+
+    @contextlib.asynccontextmanager
+    async def unreachable(self) -> AsyncGenerator[None]:
+        """Cut all sockets and refuse new ones until the block ends."""
+        await self._shell.stop_listening()
+        try:
+            yield
+        finally:
+            await self._shell.listen()
+
+    @contextlib.asynccontextmanager
+    async def silent(self) -> AsyncGenerator[None]:
+        """Keep sockets open but let nothing through, in either direction, until the block ends; then all arrives."""
+        self._shell.flow(on=False)
+        try:
+            yield
+        finally:
+            self._shell.flow(on=True)
+
+    def _each(self, act: Callable[[Connection], None], match: Match | None = None) -> None:
+        for connection in list(self._hub.connections):
+            about: Wire = {**connection.params, "connectionId": connection.id}
+            if match is None or match({**about, "clientId": connection.identity.client_id}):
+                act(connection)
+        self._shell.pump()
+
+
+async def order(faults: Faults, body: Wire) -> None:
+    """Order a fault by a JSON object: `fault` names the method, other keys are its arguments.
+
+    `match` is an object whose values the message must have. `unreachable` and `silent` last for `seconds`; this returns
+    when they are over.
+
+    Raises:
+        AblyError: 40000 for an unknown fault.
+    """
+    wanted = as_wire(body.get("match") or {})
+    match: Match = lambda message: wanted.items() <= message.items()  # noqa: E731
+    n, seconds, apply = number(body, "n") or 1, number(body, "seconds") or 1, body.get("apply") is True
+    code, status = number(body, "code"), number(body, "status")
+    errors = {key: value for key, value in (("code", code), ("status", status)) if value}
+    channel = text(body, "channel") or ""
+    simple: dict[str, Callable[[], None]] = {
+        "drop_connections": lambda: faults.drop_connections(match),
+        "refuse_resume": lambda: faults.refuse_resume(n),
+        "refuse": lambda: faults.refuse(n, match=match, **errors),
+        "ignore": lambda: faults.ignore(n, match, apply=apply),
+        "cut": lambda: faults.cut(n, match, apply=apply),
+        "delay": lambda: faults.delay(n, seconds, match),
+        "disconnected": lambda: faults.disconnected(**errors),
+        "connection_error": lambda: faults.connection_error(**errors),
+        "channel_error": lambda: faults.channel_error(channel, **errors),
+        "lose_continuity": lambda: faults.lose_continuity(channel),
+    }
+    lasting = {"unreachable": faults.unreachable, "silent": faults.silent}
+    name = text(body, "fault") or ""
+    if name in simple:
+        simple[name]()
+    elif name in lasting:
+        async with lasting[name]():
+            await asyncio.sleep(seconds)
+    else:
+        raise AblyError(40000, 400, "unable to order the fault; there is none of that name")
