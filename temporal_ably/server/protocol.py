@@ -118,7 +118,8 @@ class Connection:
         ERROR is final to the client unless it is about its token. DISCONNECTED is for expired tokens and for faults
         only: ably-python loses unacknowledged publishes over it.
         """
-        self.send({"action": int(action)} | ({"error": error.to_wire()} if error else {}))
+        last: Wire = {"action": int(action)}
+        self.send({**last, "error": error.to_wire()} if error else last)
         self.ending = self.ending or Ending.CLOSE
 
     def receive(self, frame: Wire, now: int) -> None:

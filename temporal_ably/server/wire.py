@@ -9,11 +9,11 @@ Source: ably/specification 6.1 (protocol.md, features.md TR, TM, RSL4).
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum, IntFlag
 from typing import Literal, cast
 
-import msgpack
+import msgpack  # pyright: ignore[reportMissingTypeStubs]  it has none
 
 Wire = dict[str, object]
 """A frame or a message with the keys of the wire."""
@@ -85,7 +85,7 @@ class AblyError(Exception):
 def encode(value: object, wire_format: Format) -> bytes:
     """Encode a value that holds no bytes unless the format is msgpack."""
     if wire_format == "msgpack":
-        return cast("bytes", msgpack.packb(value))
+        return cast("bytes", msgpack.packb(value))  # pyright: ignore[reportUnknownMemberType]
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -99,7 +99,8 @@ def decode(payload: bytes | str, wire_format: Format) -> object:
         if wire_format == "json":
             return cast("object", json.loads(payload))
         raw = payload.encode() if isinstance(payload, str) else payload
-        return cast("object", msgpack.unpackb(raw, strict_map_key=False, ext_hook=_extension))
+        unpack = cast("Callable[..., object]", msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
+        return unpack(raw, strict_map_key=False, ext_hook=_extension)
     except (ValueError, RecursionError, msgpack.UnpackException) as error:
         raise AblyError(40000, 400, f"unable to read the {wire_format} body; it is not valid {wire_format}") from error
 
