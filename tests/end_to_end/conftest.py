@@ -20,7 +20,7 @@ from tests.end_to_end.stage import Stage, new_name
 from tests.end_to_end.viewer import Viewers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Generator, Sequence
 
     from temporalio.client import Interceptor
 
@@ -45,7 +45,7 @@ class Temporal:
 
 
 @pytest.fixture(scope="session")
-def temporal() -> Iterator[Temporal]:
+def temporal() -> Generator[Temporal]:
     # Not `WorkflowEnvironment.start_local`: to stop that server is the last call into the Temporal SDK, and an
     # interpreter that ends right after such a call may abort (PyGILState_Release, seen with temporalio 1.35 and 3.11).
     address = f"127.0.0.1:{free_port()}"
@@ -59,20 +59,20 @@ def temporal() -> Iterator[Temporal]:
 
 
 @pytest.fixture
-async def local_server() -> AsyncIterator[LocalServer]:
+async def local_server() -> AsyncGenerator[LocalServer]:
     async with LocalServer() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def node_viewers() -> Iterator[Viewers]:
+def node_viewers() -> Generator[Viewers]:
     node = shutil.which("node", path=SCRIPTS) or "node"
     with Viewers(node) as viewers:
         yield viewers
 
 
 @pytest.fixture
-async def viewers(node_viewers: Viewers) -> AsyncIterator[Viewers]:
+async def viewers(node_viewers: Viewers) -> AsyncGenerator[Viewers]:
     yield node_viewers
     await node_viewers.close_all()
 
