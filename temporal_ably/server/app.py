@@ -141,6 +141,8 @@ class LocalServer:
         await self._runner.cleanup()
         if self._timer:
             self._timer.cancel()
+        for watcher in self._watchers:
+            watcher[1].cancel()
 
     # What tests and the command line look at
 
@@ -209,6 +211,8 @@ class LocalServer:
 
     async def listen(self) -> None:
         """Accept connections, the second time on the same port as before."""
+        if self._stopped:
+            return
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         listener = socket.create_server((self._host, self._port), family=family)
         self._port = listener.getsockname()[1]

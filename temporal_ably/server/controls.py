@@ -78,9 +78,14 @@ class Faults:
         """Apply the next operations but hold back their ACKs, and so all later ones of the connection."""
         self._rules.add(Fault(FaultKind.DELAY, n, match, delay_ms=int(seconds * 1000)))
 
-    def disconnected(self, code: int = 80003, status: int = 400) -> None:
-        """Send DISCONNECTED to every client, then close. ably-python loses unacknowledged publishes over it."""
-        error = AblyError(code, status, "unable to go on; a fault was asked for")
+    def disconnected(self, code: int | None = 80003, status: int = 400) -> None:
+        """Send DISCONNECTED to every client, then close. ably-python loses unacknowledged publishes over it.
+
+        Args:
+            code: Ably's error code; None sends no error, which leaves ably-python in the state CONNECTED.
+            status: HTTP status of the error.
+        """
+        error = None if code is None else AblyError(code, status, "unable to go on; a fault was asked for")
         self._each(lambda connection: connection.close(Action.DISCONNECTED, error))
 
     def connection_error(self, code: int = 80000, status: int = 400) -> None:

@@ -10,7 +10,7 @@ from .auth import Identity, Key, create_connection_key, identify, read_connectio
 from .channels import Attachment
 from .faults import FaultRules
 from .limits import Limits, Meter
-from .protocol import MAX_IDLE_MS, Connection, Ending, Session
+from .protocol import MAX_IDLE_MS, Connection, Session
 from .store import Author, Channel, Operation
 from .wire import AblyError, Action, MessageAction, Wire, size_of, text
 
@@ -140,8 +140,7 @@ class Hub:
                 error = refused
         session = self._sessions.setdefault(connection_id, Session(connection_id))
         if session.connection:
-            session.connection.lost(now)
-            session.connection.ending = Ending.CLOSE
+            session.connection.supersede(now)
         return session, error
 
     def _resumable(self, connection_key: str, identity: Identity) -> str:
@@ -197,9 +196,11 @@ class Hub:
         """Check what can be checked before the rate limits.
 
         Raises:
-            AblyError: 40009 for too much data, 40012, 40160 or 40166 for what the identity may not do, 93002 where
+            AblyError: 40009 for too much data, 40034 for too many messages, 40012, 40160 or 40166 for what the identity may not do, 93002 where
                 messages cannot be changed, 40003 for an unknown action, 40400 for an unknown message.
         """
+        if len(messages) > self.limits.messages_per_publish:
+            raise AblyError(40034, 400, "unable to publish; there are more messages than the limit; send fewer at once")
         if size_of(messages) > self.limits.message_bytes:
             raise AblyError(40009, 413, "unable to publish; the message is larger than the limit; send less at once")
         for message in messages:

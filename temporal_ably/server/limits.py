@@ -10,12 +10,14 @@ from dataclasses import dataclass
 class Limits:
     """What the server accepts; None switches a limit off.
 
-    The defaults bound only sizes. `Limits.real()` has what Ably enforces on every account, so that an application
-    meets 42911 and 42913 in development and not in production.
+    The defaults bound only sizes. `Limits.real()` has what Ably enforces on what clients send, so that an application
+    meets 42911 and 42913 in development and not in production. What Ably drops on the way out is not dropped here.
     """
 
     message_bytes: int = 65_536
     """Size of one publish."""
+    messages_per_publish: int = 1000
+    """Messages of one publish."""
     aggregate_bytes: int = 524_288
     """Size of a message after appends; keeps frames below the 1 MiB that ably-python accepts."""
     connection_messages_per_s: int | None = None

@@ -150,6 +150,12 @@ class Connection:
         for name in list(self.attachments):
             self._drop(name)
 
+    def supersede(self, now: int) -> None:
+        """Give way to the client's new socket; this one is closed without a word."""
+        self.lost(now)
+        self._outbox.clear()
+        self.ending = self.ending or Ending.CLOSE
+
     def fail_channel(self, name: str, error: AblyError, now: int) -> None:
         """Fail one channel, after its held publishes are settled: ably-python would await them forever."""
         if name in self.attachments:

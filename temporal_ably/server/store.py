@@ -146,7 +146,7 @@ class Channel:
             AblyError: 40031 if several messages bring ids that do not share one base.
         """
         _check_ids(messages)
-        self._ids = {key: value for key, value in self._ids.items() if value[1] + IDEMPOTENT_FOR_MS > now}
+        self._forget_ids(now)
         position = ""
         results: list[Operation | str] = []
         for index, message in enumerate(messages):
@@ -167,6 +167,13 @@ class Channel:
             results.append(self._record(operation))
         return results
 
+    def _forget_ids(self, now: int) -> None:
+        while self._ids:
+            oldest = next(iter(self._ids))
+            if self._ids[oldest][1] + IDEMPOTENT_FOR_MS > now:
+                return
+            del self._ids[oldest]
+
     def change(self, message: Wire, author: Author, now: int) -> Operation:
         """Update, delete or append to an earlier message.
 
@@ -184,6 +191,9 @@ class Channel:
         """
         before = self.find(text(message, "serial"))
         action = MessageAction(message["action"])
+        position = self._advance(now)
+        fields = {**before.fields, "version": _version(message, author, now, f"{position}:000")}
+        fields |= {key: message[key] for key in ("name", "extras") if key in message}
         chunks, size = before.chunks, before.size
         if action is MessageAction.APPEND:
             _check_append(before, message)
@@ -192,10 +202,6 @@ class Channel:
         elif "data" in message:
             chunks = _chunks(message)
             size = sum(map(_size, chunks))
-        position = self._advance(now)
-        fields = {**before.fields, "version": _version(message, author, now, f"{position}:000")}
-        fields |= {key: message[key] for key in ("name", "extras") if key in message}
-        if "data" in message and action is not MessageAction.APPEND:
             fields.pop("encoding", None)
             fields |= {"encoding": message["encoding"]} if "encoding" in message else {}
         return self._record(

@@ -20,6 +20,9 @@ Wire = dict[str, object]
 Format = Literal["json", "msgpack"]
 
 
+_TEXTS = ("id", "clientId", "name", "serial", "encoding")
+
+
 class Action(IntEnum):
     """Actions of protocol frames that this server knows."""
 
@@ -129,7 +132,8 @@ def text(source: Mapping[str, object], key: str) -> str | None:
 def number(source: Mapping[str, object], key: str) -> int:
     """Read a whole number, 0 where it is absent or of another type."""
     value = source.get(key)
-    return int(value) if isinstance(value, (int, float)) else 0
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return int(value) if whole and isinstance(value, (int, float)) else 0
 
 
 def messages_in(body: object) -> list[Wire]:
@@ -143,6 +147,8 @@ def messages_in(body: object) -> list[Wire]:
 
 
 def _read_message(message: Wire) -> Wire:
+    if any(key in message and not isinstance(message[key], str) for key in _TEXTS):
+        raise AblyError(40000, 400, f"unable to read the message; {', '.join(_TEXTS)} must be strings")
     data = message.get("data")
     steps = (text(message, "encoding") or "").split("/")
     if isinstance(data, (dict, list)):
@@ -180,12 +186,18 @@ def frame_out(frame: Wire, wire_format: Format) -> bytes:
 
 
 def size_of(messages: Iterable[Mapping[str, object]]) -> int:
-    """Count the bytes that Ably's size limit counts: name, clientId, data and extras as JSON (TO3l8)."""
+    """Count the bytes that Ably's size limit counts: name, clientId, data and extras as JSON (TO3l8).
+
+    Raises:
+        AblyError: 40000 if extras are not possible in JSON.
+    """
     total = 0
     for message in messages:
         for key in ("name", "clientId", "data"):
             value = message.get(key)
             total += len(value.encode()) if isinstance(value, str) else len(value) if isinstance(value, bytes) else 0
-        if "extras" in message:
-            total += len(encode(message["extras"], "json"))
+        try:
+            total += len(encode(message["extras"], "json")) if "extras" in message else 0
+        except (TypeError, ValueError) as error:
+            raise AblyError(40000, 400, "unable to read the message; its extras are not possible in JSON") from error
     return total
