@@ -10,33 +10,54 @@ from temporal_ably._publisher.recall import Recalled, recall, resolve_run, tombs
 from temporal_ably.errors import HistoryError
 
 if TYPE_CHECKING:
-    from temporal_ably._publisher.attempt import Attempt
+    from temporal_ably._publisher.attempt import Attempt, Plan
     from temporal_ably._publisher.publisher import Publisher
     from temporal_ably._wire.identity import Reset, Sweep
 
 logger = logging.getLogger("temporal_ably")
 
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
+_REMEMBERED = 1000
 _NOTHING = Recalled(ended=False, newest={})
 
 
-async def prepare(publisher: Publisher, attempt: Attempt, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> None:
-    """Release a held attempt once the channel's history told where it belongs and what it replaces.
+class Preparation:
+    """Reads a channel at most once for each reset and each set of sweeps of a run.
 
-    Without a readable history it goes on in the run it knows, and dead text of other steps stays.
+    Args:
+        publisher: reads the history and publishes.
     """
-    plan = attempt.plan
-    recalled = await _read(publisher, plan.channel, plan.run.id)
-    run = resolve_run(plan.run, reset, recalled)
-    if run != plan.run:
-        recalled = _NOTHING
-    attempt.release(run)
-    now = publisher.engine.loop.time()
-    for tombstone in tombstones(attempt.plan, sweeps, recalled):
-        tombstone.open(now)
-        tombstone.finish("complete", now)
-        publisher.add(tombstone, now)
-    publisher.wake()
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._known: dict[tuple[str, str, Reset | None, tuple[Sweep, ...]], asyncio.Task[Run]] = {}
+
+    async def prepare(self, attempt: Attempt, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> None:
+        """Release a held attempt once the channel's history told where it belongs and what it replaces.
+
+        Without a readable history it goes on in the run it knows, and dead text of other steps stays.
+        """
+        plan = attempt.plan
+        place = (plan.channel, plan.run.id, reset, sweeps)
+        known = self._known.get(place)
+        if known is None:
+            known = self._known[place] = asyncio.ensure_future(self._learn(plan, reset, sweeps))
+            if len(self._known) > _REMEMBERED:
+                del self._known[next(iter(self._known))]
+        attempt.release(await known)
+        self._publisher.wake()
+
+    async def _learn(self, plan: Plan, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> Run:
+        recalled = await _read(self._publisher, plan.channel, plan.run.id)
+        run = resolve_run(plan.run, reset, recalled)
+        if run != plan.run:
+            return run
+        now = self._publisher.engine.loop.time()
+        for tombstone in tombstones(plan, sweeps, recalled):
+            tombstone.open(now)
+            tombstone.finish("complete", now)
+            self._publisher.add(tombstone, now)
+        return run
 
 
 async def _read(publisher: Publisher, channel: str, run_id: str) -> Recalled:

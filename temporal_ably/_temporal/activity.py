@@ -19,7 +19,6 @@ from temporalio.worker import (
 )
 
 from temporal_ably._publisher.attempt import Attempt, Plan
-from temporal_ably._publisher.preparation import prepare
 from temporal_ably._publisher.publisher import Delivery, Outcome
 from temporal_ably._temporal.failures import from_bare_generator, from_encode_error, from_outcome
 from temporal_ably._temporal.headers import extract
@@ -175,7 +174,7 @@ class AttemptSink:
 
     async def _prepare(self, shared: Shared, attempt: Attempt, owned: Owned) -> None:
         reset = self._binding.reset
-        await prepare(shared.publisher, attempt, reset, self._binding.sweeps)
+        await shared.preparation.prepare(attempt, reset, self._binding.sweeps)
         if reset is not None and attempt.plan.run != owned.run:
             own_run = reset.run_id if reset.workflow_id == self._info.workflow_id else None
             owned = Owned(owned.channel, attempt.plan.run, reset.workflow_id, own_run, reset.chain)

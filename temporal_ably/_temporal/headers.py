@@ -68,7 +68,7 @@ def _load(fields: dict[str, object]) -> Header:
 
 def _load_binding(fields: dict[str, object]) -> Binding:
     reset = cast("list[str] | None", fields.get("reset"))
-    sweeps = cast("list[tuple[str, int, list[int] | None]]", fields.get("sweeps", []))
+    sweeps = cast("list[tuple[str, int, list[int]]]", fields.get("sweeps", []))
     return Binding(
         session=cast("str", fields["session"]),
         run=cast("str", fields["run"]),
@@ -77,5 +77,5 @@ def _load_binding(fields: dict[str, object]) -> Binding:
         node=cast("str", fields["node"]),
         segment=cast("int", fields["segment"]),
         reset=Reset(*reset) if reset else None,
-        sweeps=tuple(Sweep(node, since, (first[0], first[1]) if first else None) for node, since, first in sweeps),
+        sweeps=tuple(Sweep(node, since, (first[0], first[1])) for node, since, first in sweeps),
     )

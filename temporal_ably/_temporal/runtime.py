@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from temporal_ably._publisher.engine import engine
+from temporal_ably._publisher.preparation import Preparation
 from temporal_ably._publisher.publisher import Publisher
 from temporal_ably._publisher.schedule import Rates
 from temporal_ably._temporal.watcher import Owned, Watchers
@@ -43,9 +44,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Shared:
-    """A publisher and the watchers of the runs that it writes."""
+    """A publisher, what it learnt from channels, and the watchers of the runs that it writes."""
 
     publisher: Publisher
+    preparation: Preparation
     watchers: Watchers
 
     async def drain(self, timeout_s: float) -> None:
@@ -117,7 +119,8 @@ class Runtime:
             return RealtimeConnection(route.credentials)
 
         publisher = Publisher(runs_on, connect, rates=route.rates, buffer_bytes=route.buffer_bytes)
-        shared = Shared(publisher, Watchers(publisher, expose_errors=self._expose_errors))
+        watchers = Watchers(publisher, expose_errors=self._expose_errors)
+        shared = Shared(publisher, Preparation(publisher), watchers)
         timeout_s = self.options.flush_timeout.total_seconds()
         runs_on.on_exit(lambda: shared.drain(timeout_s))
         return shared

@@ -45,13 +45,13 @@ class WorkflowFacts:
 class Sweep:
     """Steps that a retried or reset workflow run replaces.
 
-    Dead are the steps below ``node`` whose newest attempt started before ``since_us`` and, when
-    ``first`` is set, that stand at or after that (segment, ordinal) of the node.
+    Dead are the steps below ``node`` whose newest attempt started before ``since_us`` and that stand
+    at or after ``first``, a (segment, ordinal) of the node.
     """
 
     node: str
     since_us: int
-    first: tuple[int, int] | None = None
+    first: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,10 @@ def bind(facts: WorkflowFacts, header: Header | None, template: str) -> Binding:
     if facts.run_id != facts.original_execution_run_id:
         reset = Reset(facts.run_id, facts.workflow_id, facts.first_execution_run_id)
     bound = replace(inherited, reset=reset)
-    return with_sweep(bound, Sweep(bound.node, facts.started_us)) if facts.attempt > 1 else bound
+    if facts.attempt == 1:
+        return bound
+    # A retry repeats one run of the chain: what earlier runs wrote before they continued as new stays.
+    return with_sweep(bound, Sweep(bound.node, facts.started_us, (bound.segment, 0)))
 
 
 def _own_run(facts: WorkflowFacts, header: Header | None, template: str) -> Binding:
@@ -214,9 +217,7 @@ def step_id(binding: Binding, ordinal: int) -> str:
 def is_swept(step: str, started_us: int, sweep: Sweep) -> bool:
     """Tell whether a sweep replaces a step whose newest attempt started at ``started_us``."""
     place = _place_below(step, sweep.node)
-    if place is None or started_us >= sweep.since_us:
-        return False
-    return sweep.first is None or place >= sweep.first
+    return place is not None and started_us < sweep.since_us and place >= sweep.first
 
 
 def _place_below(step: str, node: str) -> tuple[int, int] | None:
