@@ -12,6 +12,7 @@ from temporal_ably.errors import HistoryError
 if TYPE_CHECKING:
     from temporal_ably._publisher.attempt import Attempt, Plan
     from temporal_ably._publisher.publisher import Publisher
+    from temporal_ably._wire.events import Run
     from temporal_ably._wire.identity import Reset, Sweep
 
 logger = logging.getLogger("temporal_ably")

@@ -6,12 +6,13 @@ import asyncio
 import os
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.readme import README, with_table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.end_to_end.conftest import Temporal
     from tests.end_to_end.stage import Stage
 
