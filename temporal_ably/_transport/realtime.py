@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import json
 import time
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from temporal_ably._transport.base import Credentials, Stored
 from temporal_ably._transport.secrets import REDACTION, guard
@@ -28,12 +28,7 @@ from temporal_ably.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-
-    import ably
-    from ably.realtime.channel import RealtimeChannel
-    from ably.types.connectionstate import ConnectionStateChange
-    from ably.types.message import Message as AblyMessage
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 CONNECT_TIMEOUT_S = 10.0
 OPERATION_TIMEOUT_S = 10.0
@@ -44,10 +39,101 @@ _TOKEN_TTL_S = 600
 _CAPABILITY_CODES = (40160, 40161, 40162, 40165, 40166)
 
 
+# The SDK comes without type information: this is what we use of it.
+
+
 class _AblyError(Protocol):
     code: int
     status_code: int
     message: str
+
+
+class _AblyMessage(Protocol):
+    name: str | None
+    data: object
+    extras: Mapping[str, object] | None
+    serial: str | None
+
+
+class _State(Protocol):
+    value: str
+
+
+class _StateChange(Protocol):
+    current: _State
+    reason: _AblyError | None
+
+
+class _States(Protocol):
+    def on(self, event: str, listener: Callable[[_StateChange], None]) -> None: ...
+
+
+class _SdkConnection(Protocol):
+    connection_manager: _States
+
+
+class _Published(Protocol):
+    serials: list[str | None]
+
+
+class _Changed(Protocol):
+    version_serial: str | None
+
+
+class _Channel(Protocol):
+    async def publish(self, messages: list[_AblyMessage]) -> _Published: ...
+
+    async def append_message(self, message: _AblyMessage) -> _Changed: ...
+
+    async def update_message(self, message: _AblyMessage) -> _Changed: ...
+
+
+class _Channels(Protocol):
+    def get(self, name: str) -> _Channel: ...
+
+    def release(self, name: str) -> None: ...
+
+
+class _Realtime(Protocol):
+    connection: _SdkConnection
+    channels: _Channels
+
+    async def close(self) -> None: ...
+
+
+class _Page(Protocol):
+    items: list[_AblyMessage]
+
+    def has_next(self) -> bool: ...
+
+    async def next(self) -> _Page: ...
+
+
+class _RestChannel(Protocol):
+    async def history(self, *, limit: int) -> _Page: ...
+
+
+class _RestChannels(Protocol):
+    def get(self, name: str) -> _RestChannel: ...
+
+
+class _Rest(Protocol):
+    channels: _RestChannels
+
+    async def close(self) -> None: ...
+
+
+class _Ably(Protocol):
+    """The module ``ably``."""
+
+    AblyRealtime: Callable[..., _Realtime]
+    AblyRest: Callable[..., _Rest]
+
+
+def _sdk() -> _Ably:
+    import ably  # pyright: ignore[reportMissingTypeStubs] - it has none
+
+    return cast("_Ably", ably)
 
 
 class RealtimeConnection:
@@ -59,7 +145,7 @@ class RealtimeConnection:
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
-        self._client: ably.AblyRealtime | None = None
+        self._client: _Realtime | None = None
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = loop.create_future()
         self.lost: asyncio.Future[Exception] = loop.create_future()
@@ -71,11 +157,10 @@ class RealtimeConnection:
             ConnectionLostError: if Ably cannot be reached in time.
             PublishError: if Ably refuses the credentials.
         """
-        import ably
-
+        sdk = _sdk()
         guard(self._credentials.key)
         await self._probe()
-        self._client = ably.AblyRealtime(
+        self._client = sdk.AblyRealtime(
             key=self._credentials.key,
             client_id=self._credentials.client_id,
             endpoint=self._credentials.endpoint,
@@ -106,13 +191,13 @@ class RealtimeConnection:
             ) from err
         writer.close()
 
-    def _on_state(self, change: ConnectionStateChange) -> None:
+    def _on_state(self, change: _StateChange) -> None:
         state = change.current.value
         if state == "connected":
             if not self._opened.done():
                 self._opened.set_result(None)
         elif state in ("disconnected", "suspended", "failed", "closed"):
-            self._lose(self._connection_error(state, cast("_AblyError | None", change.reason)))
+            self._lose(self._connection_error(state, change.reason))
 
     def _connection_error(self, state: str, reason: _AblyError | None) -> PublishError:
         why = REDACTION.text(f"{reason.code}: {reason.message}") if reason else "no reason given"
@@ -135,8 +220,7 @@ class RealtimeConnection:
             PublishError: if Ably refused it; it was not applied.
             ConnectionLostError: if the outcome is unknown.
         """
-        assert self._client is not None
-        if self.lost.done():
+        if self._client is None or self.lost.done():
             raise ConnectionLostError("unable to publish; the connection is lost; trying again", channel=channel)
         task = asyncio.ensure_future(_run(self._client.channels.get(channel), operation))
         task.add_done_callback(_retrieve)
@@ -168,10 +252,9 @@ class RealtimeConnection:
         Raises:
             HistoryError: if they cannot be read.
         """
-        import ably
-
+        sdk = _sdk()
         guard(self._credentials.key)
-        client = ably.AblyRest(**self._rest_options())
+        client = sdk.AblyRest(**self._rest_options())
         try:
             page = await client.channels.get(channel).history(limit=_HISTORY_PAGE)
             for _ in range(_HISTORY_PAGES):
@@ -215,7 +298,7 @@ class RealtimeConnection:
         await asyncio.wait({closing}, timeout=1.0)
 
 
-async def _run(channel: RealtimeChannel, operation: Operation) -> list[str | None]:
+async def _run(channel: _Channel, operation: Operation) -> list[str | None]:
     if isinstance(operation, Publish):
         result = await channel.publish([_ably_message(message) for message in operation.messages])
         return list(result.serials)
@@ -225,18 +308,18 @@ async def _run(channel: RealtimeChannel, operation: Operation) -> list[str | Non
     return [(await channel.update_message(message)).version_serial]
 
 
-def _ably_message(message: Message, serial: str | None = None) -> AblyMessage:
-    from ably.types.message import Message as AblyMessage
+def _ably_message(message: Message, serial: str | None = None) -> _AblyMessage:
+    from ably.types.message import Message as SdkMessage  # pyright: ignore[reportMissingTypeStubs] - it has none
 
-    return AblyMessage(name=message.name, data=message.data, extras=dict(message.extras), id=message.id, serial=serial)
-
-
-def _stored(message: AblyMessage) -> Stored:
-    extras = cast("Mapping[str, object] | None", message.extras)
-    return Stored(str(message.serial), str(message.name or ""), cast("object", message.data), extras or {})
+    made = SdkMessage(name=message.name, data=message.data, extras=dict(message.extras), id=message.id, serial=serial)
+    return cast("_AblyMessage", made)
 
 
-def _retrieve(task: asyncio.Future[object]) -> None:
+def _stored(message: _AblyMessage) -> Stored:
+    return Stored(message.serial or "", message.name or "", message.data, message.extras or {})
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
     # An operation that was given up may still fail; nobody else would fetch the exception.
     if not task.cancelled():
         task.exception()
