@@ -234,8 +234,7 @@ class Attempt:
     def _ready_streams(self) -> Iterator[Ticket]:
         settled = True
         for stream in self._streams:
-            move = stream.wants()
-            if move is not None and (move.verb != "create" or settled):
+            if stream.ready and (stream.created or settled):
                 rank = Rank.FRAMING if stream.urgent else Rank.TEXT
                 yield Ticket(self, stream, rank, stream.since, len(self._opening_parts(stream)) + 1)
             if not stream.created:
@@ -249,8 +248,7 @@ class Attempt:
             self._sending.add(ticket.what)
             return Publish((self._frame_message(ticket.what),))
         stream = ticket.what
-        move = stream.wants()
-        assert move is not None
+        move = stream.move()
         operation = self._stream_operation(stream, move)
         stream.sent(move, now)
         return operation

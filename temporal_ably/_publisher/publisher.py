@@ -253,9 +253,9 @@ class Publisher:
         while self._inbox.commands:
             self._inbox.commands.popleft()(now)
         self._start_lanes()
-        connected = {number for number, lane in self._lanes.items() if lane.connection is not None}
-        for ticket in self._schedule.take(now, connected):
-            self._send(ticket, now)
+        connected = {number: lane.connection for number, lane in self._lanes.items() if lane.connection is not None}
+        for number, ticket in self._schedule.take(now, connected):
+            self.spawn(self._deliver(connected[number], ticket, ticket.outbox.take(ticket, now)))
         self._forget_done()
         self._settle_endings()
         self._arm(now)
@@ -266,12 +266,6 @@ class Publisher:
         for number in self._schedule.lanes_with_work() - self._lanes.keys():
             lane = self._lanes[number] = _Lane()
             lane.task = self.engine.loop.create_task(self._run_lane(number, lane))
-
-    def _send(self, ticket: Ticket, now: float) -> None:
-        number = self._schedule.lane_of(ticket.outbox.channel)
-        connection = self._lanes[number].connection if number is not None else None
-        assert connection is not None
-        self.spawn(self._deliver(connection, ticket, ticket.outbox.take(ticket, now)))
 
     async def _deliver(self, connection: Connection, ticket: Ticket, operation: Operation) -> None:
         outbox = ticket.outbox

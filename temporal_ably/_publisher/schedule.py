@@ -114,15 +114,18 @@ class Schedule:
         if state is not None:
             (self._lanes[state.lane] if connection else state.budget).shrink(now)
 
-    def take(self, now: float, lanes: Collection[int]) -> list[Ticket]:
+    def take(self, now: float, lanes: Collection[int]) -> list[tuple[int, Ticket]]:
         """Pick what goes out now.
 
         Args:
             now: seconds of the caller's clock.
             lanes: the lanes that are connected.
+
+        Returns:
+            Tickets with their lanes, in the order of sending.
         """
         self._wakeup = None
-        picked: list[Ticket] = []
+        picked: list[tuple[int, Ticket]] = []
         for ticket in sorted(self._candidates(now, lanes), key=lambda ticket: (ticket.rank, ticket.since)):
             state = self._channels[ticket.outbox.channel]
             lane = self._lanes[state.lane]
@@ -132,7 +135,7 @@ class Schedule:
                 continue
             state.budget.spend(ticket.cost)
             lane.spend(ticket.cost)
-            picked.append(ticket)
+            picked.append((state.lane, ticket))
         return picked
 
     def next_wakeup(self) -> float | None:

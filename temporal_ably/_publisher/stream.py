@@ -43,9 +43,10 @@ class Stream:
         self.since = 0.0
         self.last_sent = float("-inf")
         self.size_bytes = 0
-        self._text = ""
+        self._text: str = ""
         self._length = 0
         self._acked = 0
+        self._exposed = 0
         self._sending: tuple[Move, int] | None = None
         self._doubt = False
         self._repaired = False
@@ -88,8 +89,8 @@ class Stream:
         self._length += chars
 
     def drop_held(self) -> None:
-        """Forget the text that is not on its way yet."""
-        self._text = self._text[: self._sending[1] if self._sending else self._acked]
+        """Forget the text that no reader can have seen: the close must not take back what one may have."""
+        self._text = self._text[: max(self._acked, self._exposed, self._sending[1] if self._sending else 0)]
 
     def close(self, status: Status, now: float) -> None:
         """End the part; the closing operation carries the last text."""
@@ -98,19 +99,22 @@ class Stream:
             if self._acked == len(self._text):
                 self.since = now
 
-    def wants(self) -> Move | None:
-        """Give the next operation, or ``None`` while one is in flight or nothing is left."""
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is in flight and something is left to send."""
         if self._sending is not None or self.closed:
-            return None
+            return False
+        return not self.created or self._doubt or self.status != "streaming" or self._acked < len(self._text)
+
+    def move(self) -> Move:
+        """Give the next operation."""
         if not self.created:
             return Move("create", "", "streaming")
         closing = self.status != "streaming"
         if self._doubt or (closing and self._repaired):
             # A close in full after a repair: should a lost append have landed late after all, history ends right.
             return Move("update", self._text, self.status)
-        if closing or self._acked < len(self._text):
-            return Move("append", self._text[self._acked :], self.status)
-        return None
+        return Move("append", self._text[self._acked :], self.status)
 
     def sent(self, move: Move, now: float) -> None:
         """Note that a move is in flight."""
@@ -120,7 +124,8 @@ class Stream:
 
     def acked(self, serial: str) -> None:
         """Note that the move in flight is on the channel."""
-        assert self._sending is not None
+        if self._sending is None:
+            return
         move, covered = self._sending
         self._sending = None
         if move.verb == "create":
@@ -142,8 +147,9 @@ class Stream:
         """
         if self._sending is None:
             return
-        move, _ = self._sending
+        move, covered = self._sending
         self._sending = None
+        self._exposed = max(self._exposed, covered)
         self._doubt = self._doubt or move.verb != "create"
 
     def abandon(self) -> None:

@@ -6,12 +6,13 @@ The rule of the file: light at import, because a workflow's sandbox may load it.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import temporalio.client
 import temporalio.worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
     from types import TracebackType
 
     from temporalio.worker import ActivityInboundInterceptor, WorkflowInboundInterceptor, WorkflowInterceptorClassInput
@@ -47,8 +48,14 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
         self._runtime: Runtime | None = Runtime(loaded) if loaded.enabled else None
 
     # Temporal's base is a dataclass without fields: any two would be equal, and one dropped.
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether the other is this very interceptor."""
+        return self is other
+
+    def __hash__(self) -> int:
+        """Give a hash by identity."""
+        return id(self)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Give each attempt a stream."""
@@ -63,7 +70,9 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
         from temporal_ably._temporal import workflow as side
 
         runtime = self._runtime
-        if runtime is None or side.CLOSED_HINT in input.unsafe_extern_functions:
+        # Temporal leaves the type of the functions open.
+        functions = cast("MutableMapping[str, Callable[..., object]]", input.unsafe_extern_functions)  # pyright: ignore[reportUnknownMemberType]
+        if runtime is None or side.CLOSED_HINT in functions:
             # Off, or an outer instance of ours is there already.
             return None
         template = runtime.options.template
@@ -71,8 +80,8 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
         def hint(bound: Binding, run_id: str, workflow_type: str) -> None:
             runtime.workflow_closed(bound, run_id, workflow_type)
 
-        input.unsafe_extern_functions[side.TEMPLATE] = lambda: template
-        input.unsafe_extern_functions[side.CLOSED_HINT] = hint
+        functions[side.TEMPLATE] = lambda: template
+        functions[side.CLOSED_HINT] = hint
         return side.WorkflowInbound
 
     async def drain(self) -> None:

@@ -25,6 +25,7 @@ logger = logging.getLogger("temporal_ably")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 STREAMING_MARK = "__temporal_ably_streaming__"
 _DEFINITION = "__temporal_activity_definition"
@@ -274,11 +275,11 @@ def streaming(function: object = None, *, reducer: Callable[[Sequence[str]], obj
     return _decorate(function, reducer=_join)
 
 
-class _Reducing(Protocol[R]):
+class _Reducing(Protocol[R_co]):
     @overload
-    def __call__(self, function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[Any, Any, R]]: ...
+    def __call__(self, function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[Any, Any, R_co]]: ...
     @overload
-    def __call__(self, function: Callable[P, Iterator[str]]) -> Callable[P, R]: ...
+    def __call__(self, function: Callable[P, Iterator[str]]) -> Callable[P, R_co]: ...
 
 
 def _join(chunks: Sequence[str]) -> str:
@@ -368,5 +369,4 @@ def _declare(wrapper: Callable[..., object], reducer: Callable[[Sequence[str]], 
     else:
         annotations["return"] = returned
     wrapper.__annotations__ = annotations
-    setattr(wrapper, "__signature__", signature.replace(return_annotation=returned))
-    setattr(wrapper, STREAMING_MARK, True)
+    vars(wrapper).update({"__signature__": signature.replace(return_annotation=returned), STREAMING_MARK: True})

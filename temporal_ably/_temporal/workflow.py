@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from temporalio import workflow
 from temporalio.worker import (
@@ -33,6 +33,9 @@ from temporal_ably._wire.identity import (
     child_binding,
     with_sweep,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CLOSED_HINT = "__temporal_ably_closed"
 TEMPLATE = "__temporal_ably_template"
@@ -111,12 +114,17 @@ def _facts(info: workflow.Info) -> WorkflowFacts:
     )
 
 
+def _extern_functions() -> Mapping[str, Callable[..., Any]]:
+    # Temporal leaves the type of the functions open.
+    return workflow.extern_functions()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
 class WorkflowInbound(WorkflowInboundInterceptor):
     """Counts starts, and hints at the workflow's end."""
 
     def __init__(self, next: WorkflowInboundInterceptor) -> None:
         super().__init__(next)
-        functions = workflow.extern_functions()
+        functions = _extern_functions()
         self._hint: ClosedHint = functions[CLOSED_HINT]
         self._identity = _Identity(functions[TEMPLATE]())
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from temporal_ably._wire.parts import Json, Streamed, Whole
-from temporal_ably.codec.table import Open
 from temporal_ably.codec.vercel import CODEC
+
+if TYPE_CHECKING:
+    from temporal_ably.codec.table import Open
 
 
 def text_part(part_id: str) -> Streamed:
     """Give a text part. ``part_id`` is unique within its message."""
-    action = CODEC.encode({"type": "text-start", "id": part_id})
-    assert isinstance(action, Open)
-    return action.part
+    return cast("Open", CODEC.encode({"type": "text-start", "id": part_id})).part
 
 
 def message_start(message_id: str, metadata: dict[str, Json]) -> tuple[Whole, ...]:
