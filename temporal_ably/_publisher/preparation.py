@@ -51,14 +51,20 @@ class Preparation:
     async def _learn(self, plan: Plan, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> Run:
         recalled = await _read(self._publisher, plan.channel, plan.run.id)
         run = resolve_run(plan.run, reset, recalled)
-        if run != plan.run:
-            return run
+        if run == plan.run:
+            self._bury(plan, sweeps, recalled)
+        return run
+
+    async def sweep(self, plan: Plan, sweeps: tuple[Sweep, ...]) -> None:
+        """Make the text of steps go that were replaced by nothing. ``plan``: the run, and who sweeps."""
+        self._bury(plan, sweeps, await _read(self._publisher, plan.channel, plan.run.id))
+
+    def _bury(self, plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> None:
         now = self._publisher.engine.loop.time()
         for tombstone in tombstones(plan, sweeps, recalled):
             tombstone.open(now)
             tombstone.finish("complete", now)
             self._publisher.add(tombstone, now)
-        return run
 
 
 async def _read(publisher: Publisher, channel: str, run_id: str) -> Recalled:

@@ -119,8 +119,9 @@ class Runtime:
             return RealtimeConnection(route.credentials)
 
         publisher = Publisher(runs_on, connect, rates=route.rates, buffer_bytes=route.buffer_bytes)
-        watchers = Watchers(publisher, expose_errors=self._expose_errors)
-        shared = Shared(publisher, Preparation(publisher), watchers)
+        preparation = Preparation(publisher)
+        watchers = Watchers(publisher, preparation, expose_errors=self._expose_errors)
+        shared = Shared(publisher, preparation, watchers)
         timeout_s = self.options.flush_timeout.total_seconds()
         runs_on.on_exit(lambda: shared.drain(timeout_s))
         return shared

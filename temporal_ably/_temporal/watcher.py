@@ -10,21 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from temporalio.api.enums.v1 import EventType, RetryState
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 from temporalio.service import RPCError, RPCStatusCode
 
+from temporal_ably._publisher.attempt import Plan
 from temporal_ably._publisher.recall import recall
 from temporal_ably._publisher.run_end import RunEnd
+from temporal_ably._temporal.headers import extract
 from temporal_ably._wire.events import Run, RunClosed, RunReason
+from temporal_ably._wire.identity import Sweep
+from temporal_ably._wire.tags import Origin
 from temporal_ably.errors import HistoryError
 
 if TYPE_CHECKING:
     from temporalio.api.history.v1 import HistoryEvent
 
+    from temporal_ably._publisher.preparation import Preparation
     from temporal_ably._publisher.publisher import Publisher
 
 logger = logging.getLogger("temporal_ably")
@@ -55,12 +60,16 @@ class Owned:
 
 @dataclass(frozen=True)
 class Closed:
-    """How a run of the owner ended: with a reason, or in a following run."""
+    """How a run of the owner ended: with a reason, or in a following run.
+
+    ``retried`` names the runs on the way to this end that Temporal started to retry another.
+    """
 
     reason: RunReason = "complete"
     following: str | None = None
     error: str | None = None
     terminated: bool = False
+    retried: tuple[str, ...] = ()
 
 
 def read_close(event: HistoryEvent) -> Closed | None:
@@ -94,11 +103,13 @@ class Watchers:
 
     Args:
         publisher: publishes the run-ends.
+        preparation: sweeps what a retried workflow wrote, should its retry write nothing.
         expose_errors: whether end users see the text of a failure.
     """
 
-    def __init__(self, publisher: Publisher, *, expose_errors: bool) -> None:
+    def __init__(self, publisher: Publisher, preparation: Preparation, *, expose_errors: bool) -> None:
         self._publisher = publisher
+        self._preparation = preparation
         self._expose_errors = expose_errors
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._clients: dict[tuple[str, str], tuple[Owned, Client]] = {}
@@ -142,7 +153,7 @@ class Watchers:
         task = self._tasks.get((owned.channel, owned.run.id))
         if closed is not None and task is not None:
             task.cancel()
-            self._end(owned, closed)
+            await self._end(owned, client, closed)
 
     async def _watch(self, owned: Owned, client: Client, *, check_opened: bool) -> None:
         if check_opened and not await self._was_opened(owned):
@@ -159,7 +170,7 @@ class Watchers:
                 failures += 1
                 continue
             if closed is not None:
-                self._end(owned, closed)
+                await self._end(owned, client, closed)
                 return
 
     async def _was_opened(self, owned: Owned) -> bool:
@@ -170,7 +181,10 @@ class Watchers:
             return False
         return bool(recalled.newest) and not recalled.ended
 
-    def _end(self, owned: Owned, closed: Closed) -> None:
+    async def _end(self, owned: Owned, client: Client, closed: Closed) -> None:
+        if closed.retried:
+            sweeps = [await _sweep_of(client, owned.owner_id, run_id) for run_id in closed.retried]
+            await self._preparation.sweep(_sweeper(owned), tuple(sweeps))
         error = closed.error if self._expose_errors else None
         event = RunClosed(owned.run, closed.reason, error or None)
         end = RunEnd(owned.channel, event, owned.owner_id, owned.tagged_run_id)
@@ -181,6 +195,7 @@ class Watchers:
 async def _follow(client: Client, owned: Owned, *, wait: bool) -> Closed | None:
     """Find how the chain of runs ended, ``None`` while it goes on (with ``wait`` it does not return then)."""
     run_id = owned.owner_run_id or await _current_run(client, owned) or owned.tagged_run_id
+    retried: list[str] = []
     while True:
         closed = await _close_of(client, owned.owner_id, run_id, wait=wait)
         if closed is None:
@@ -191,8 +206,24 @@ async def _follow(client: Client, owned: Owned, *, wait: bool) -> Closed | None:
             current = await _current_run(client, owned)
             following = current if current != run_id else None
         if not following or owned.chain is None:
-            return closed
+            return replace(closed, retried=tuple(retried))
+        if closed.reason == "error" and not closed.terminated:
+            retried.append(following)
         run_id = following
+
+
+async def _sweep_of(client: Client, workflow_id: str, run_id: str) -> Sweep:
+    """Give what the retry of a workflow run replaces: all that its segment wrote before it began."""
+    events = client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history_events(page_size=1)
+    started = await events.__anext__()
+    header = extract(started.workflow_execution_started_event_attributes.header.fields)
+    segment = header.binding.segment if header is not None and header.binding is not None else 0
+    return Sweep("", started.event_time.ToMicroseconds(), (segment, 0))
+
+
+def _sweeper(owned: Owned) -> Plan:
+    origin = Origin(owned.owner_id, owned.tagged_run_id, "", "", "", 0, 0, "", "", "")
+    return Plan(owned.channel, owned.run, "", origin, owned.owner_id, owned.tagged_run_id)
 
 
 async def _current_run(client: Client, owned: Owned) -> str | None:
