@@ -1,0 +1,117 @@
+"""The command line: ``temporal-ably dev`` and ``temporal-ably demo``.
+
+Heavy imports stand inside the commands, so that ``--help`` answers at once and each command needs
+only what it uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_EXTRA = "pip install 'temporal-ably[local]'"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: its words; ``None`` for those of this process.
+
+    Returns:
+        The exit code.
+    """
+    arguments = _parser().parse_args(argv)
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    try:
+        return command(arguments)
+    except ModuleNotFoundError as err:
+        if (err.name or "").startswith("temporal_ably"):
+            raise
+        print(
+            f"unable to run this command; the package {err.name} is not installed; run `{_EXTRA}`",
+            file=sys.stderr,
+        )
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="temporal-ably", description="Durable, resumable AI sessions on Ably.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_dev(commands.add_parser("dev", help="run the local stand-in for Ably"))
+    _add_demo(commands.add_parser("demo", help="watch a real model stream through a real Temporal server"))
+    return parser
+
+
+def _add_dev(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Run a local stand-in for Ably. It is not Ably, and not for production."
+    parser.add_argument("--port", type=int, default=8765, help="where to listen on 127.0.0.1 (default: %(default)s)")
+    parser.add_argument("--key", help="API key, appId.keyId:secret (default: a fixed one for development)")
+    parser.add_argument("--limits", action="store_true", help="enforce the limits of a real account")
+    parser.add_argument(
+        "--no-mutable-messages", action="store_true", help="refuse appends and updates, as without the channel rule"
+    )
+    parser.add_argument("--faults", action="store_true", help="take faults over HTTP, for tests")
+    parser.set_defaults(command=_dev)
+
+
+def _add_demo(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Four acts: a plain stream; the network drops; three sub-agents; the model fails. With OPENAI_API_KEY set the "
+        "model is a hosted one (OPENAI_MODEL), with ABLY_API_KEY set the channel is on your Ably account."
+    )
+    parser.add_argument("--act", choices=["1", "2", "3", "4", "all"], default="all", help="play one act only")
+    parser.add_argument("--prompt", metavar="TEXT", help="ask this; act 3 takes it for its topic")
+    parser.add_argument("--plain", action="store_true", help="plain lines, as without a terminal")
+    parser.add_argument("--no-pause", action="store_true", help="do not wait for the Enter key between acts")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write a picture of each act to this SVG file")
+    parser.set_defaults(command=_demo)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from temporal_ably.demo import app
+
+    acts = (1, 2, 3, 4) if arguments.act == "all" else (int(arguments.act),)
+    return app.run(
+        app.Options(
+            acts, arguments.prompt, plain=arguments.plain, pause=not arguments.no_pause, record=arguments.record
+        )
+    )
+
+
+def _dev(arguments: argparse.Namespace) -> int:
+    import asyncio
+
+    try:
+        asyncio.run(_serve(arguments))
+    except KeyboardInterrupt:
+        return 130
+    except (OSError, ValueError) as err:
+        print(f"unable to start the local server; {err}; choose another --port or --key", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    import asyncio
+
+    from temporal_ably.server import Limits, LocalServer
+
+    server = LocalServer(
+        port=arguments.port,
+        key=arguments.key,
+        limits=Limits.real() if arguments.limits else None,
+        mutable_messages=not arguments.no_mutable_messages,
+        http_faults=arguments.faults,
+    )
+    async with server:
+        print(f"A local stand-in for Ably is listening on {server.endpoint}. It is not Ably, and not for production.")
+        print(f"\n  export ABLY_API_KEY={server.key}")
+        print(f"  export ABLY_ENDPOINT={server.endpoint} ABLY_TLS=0\n")
+        print("Ctrl-C stops it; what it holds is in memory only.", flush=True)
+        await asyncio.Event().wait()

@@ -1,0 +1,117 @@
+"""Puts the demo together: the view, what it runs on, and the acts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from temporalio.client import WorkflowFailureError
+
+from temporal_ably.demo.acts import ACTS, play
+from temporal_ably.demo.plain import PlainView
+from temporal_ably.demo.record import Recorder
+from temporal_ably.demo.screen import Screen
+from temporal_ably.demo.services import Tempo, services
+from temporal_ably.demo.terminal import claimed_stdout, read_line
+from temporal_ably.errors import TemporalAblyError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from temporal_ably.demo.acts import Act, Stage
+    from temporal_ably.demo.frame import View
+
+_WELCOME = "temporal-ably demo: a real model, a real Temporal server, and a viewer on its own connection to Ably"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says. ``acts`` are numbers from 1."""
+
+    acts: tuple[int, ...] = (1, 2, 3, 4)
+    prompt: str | None = None
+    plain: bool = False
+    pause: bool = True
+    record: Path | None = None
+    tempo: Tempo = field(default_factory=Tempo)
+
+
+class _Warnings(logging.Handler):
+    """Shows our own warnings in the view; everybody else's would tear the picture apart."""
+
+    def __init__(self, view: View) -> None:
+        super().__init__(logging.WARNING)
+        self._view = view
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._view.warn(record.getMessage())
+
+
+def run(options: Options) -> int:
+    """Run the demo.
+
+    Returns:
+        The exit code: 0 if every viewer saw what its workflow returned, else 1; 130 after Ctrl-C.
+    """
+    terminal = sys.stdout.isatty() and not options.plain
+    interactive = terminal and options.pause and sys.stdin.isatty()
+    with claimed_stdout() as out:
+        recorder = Recorder(Screen(Console(file=out)) if terminal else PlainView(out))
+        with _quiet(recorder):
+            try:
+                code = asyncio.run(_run(options, recorder, interactive=interactive))
+            except KeyboardInterrupt:
+                return 130
+            except (TemporalAblyError, WorkflowFailureError) as err:
+                recorder.warn(str(err))
+                return 1
+    if options.record is not None:
+        recorder.save(options.record)
+    return code
+
+
+@contextmanager
+def _quiet(view: View) -> Generator[None]:
+    """Keep the logs of everybody off the terminal, but for our own warnings."""
+    handlers = {"temporal_ably": _Warnings(view), "": logging.NullHandler()}
+    for name, handler in handlers.items():
+        logging.getLogger(name).addHandler(handler)
+    try:
+        yield
+    finally:
+        for name, handler in handlers.items():
+            logging.getLogger(name).removeHandler(handler)
+
+
+async def _run(options: Options, view: View, *, interactive: bool) -> int:
+    view.say(_WELCOME)
+    async with services(view, options.tempo) as stage:
+        equal = True
+        for number in options.acts:
+            act = ACTS[number - 1]
+            title = f"{number} of {len(ACTS)} · {act.title}"
+            view.announce(title, act.about)
+            prompt = options.prompt or act.prompt
+            if interactive:
+                view.ask(f'Press Enter for "{prompt}", or type your own: ')
+                prompt = await read_line() or prompt
+            equal &= (await play(act, stage, title=title, prompt=prompt)).equal
+        if interactive:
+            equal &= await _converse(ACTS[0], stage)
+    return 0 if equal else 1
+
+
+async def _converse(act: Act, stage: Stage) -> bool:
+    equal = True
+    while True:
+        stage.view.ask("\nAsk anything, or press Enter to leave: ")
+        prompt = await read_line()
+        if not prompt:
+            return equal
+        equal &= (await play(act, stage, title="Your question", prompt=prompt)).equal
