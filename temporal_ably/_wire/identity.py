@@ -21,6 +21,7 @@ DEFAULT_TEMPLATE = "ai:{root_workflow_id}"
 TEMPLATE_VARIABLES = ("root_workflow_id", "workflow_id", "workflow_type", "namespace")
 HEADER_VERSION = 1
 
+_COUNT = re.compile(r"[0-9]{1,19}")
 _UNSAFE_IN_NAME = re.compile(r"[%,\s\x00-\x1f\x7f]")
 
 
@@ -228,4 +229,4 @@ def _place_below(step: str, node: str) -> tuple[int, int] | None:
         segment, _, ordinal = path[len(node) + 1 :].partition("/")[0].partition(".")
     else:
         return None
-    return (int(segment), int(ordinal)) if segment.isdigit() and ordinal.isdigit() else None
+    return (int(segment), int(ordinal)) if _COUNT.fullmatch(segment) and _COUNT.fullmatch(ordinal) else None

@@ -7,6 +7,7 @@ wins, ties go to the later serial. Attempt numbers are for display, because Temp
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,10 @@ WORKFLOW_TYPE = "temporal-workflow-type"
 AGENT = "temporal-agent"
 NAMESPACE = "temporal-namespace"
 TASK_QUEUE = "temporal-task-queue"
+
+
+# More digits than 64 bits hold are no time, and Python refuses to read thousands of them.
+_NUMBER = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True)
@@ -87,4 +92,4 @@ def run_tags(owner_id: str, owner_run_id: str) -> dict[str, str]:
 def started_us(headers: Mapping[str, str]) -> int | None:
     """Read an attempt's start time in microseconds, ``None`` where the tag is absent or malformed."""
     text = headers.get(STARTED, "")
-    return int(text) if text.isdigit() else None
+    return int(text) if _NUMBER.fullmatch(text) else None
