@@ -30,7 +30,7 @@ _REWIND_MAX = 100
 Owner = TypeVar("Owner")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Attachment(Generic[Owner]):
     """One connection attached to one channel."""
 

@@ -196,8 +196,9 @@ class Hub:
         """Check what can be checked before the rate limits.
 
         Raises:
-            AblyError: 40009 for too much data, 40034 for too many messages, 40012, 40160 or 40166 for what the identity may not do, 93002 where
-                messages cannot be changed, 40003 for an unknown action, 40400 for an unknown message.
+            AblyError: 40009 for too much data, 40034 for too many messages, 40012, 40160 or 40166 for what the
+                identity may not do, 93002 where messages cannot be changed, 40003 for an unknown action, 40400 for an
+                unknown message.
         """
         if len(messages) > self.limits.messages_per_publish:
             raise AblyError(40034, 400, "unable to publish; there are more messages than the limit; send fewer at once")

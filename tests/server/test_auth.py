@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from temporal_ably.server.auth import (
+    WILDCARD,
+    Identity,
+    Key,
+    create_connection_key,
+    create_jwt,
+    identify,
+    read_connection_key,
+)
+from temporal_ably.server.wire import AblyError, Wire
+
+KEY = Key.parse("app.key:secret")
+NOW = 1_700_000_000_000
+HOUR = 3_600_000
+
+
+def signed(header: object, claims: object, key: Key = KEY) -> str:
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
+    body = ".".join(parts)
+    return f"{body}.{key.sign(body)}"
+
+
+def by_token(token: str) -> Identity:
+    return identify(KEY, given_key=None, token=token, now=NOW)
+
+
+def test_a_key_does_not_show_its_secret() -> None:
+    assert "secret" not in repr(KEY)
+    assert str(KEY) == "app.key:secret"
+
+
+@pytest.mark.parametrize("value", ["", "app.key", "appkey:secret", "app.key:"])
+def test_what_is_no_key_is_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="appId"):
+        Key.parse(value)
+
+
+def test_the_key_may_act_as_anyone() -> None:
+    identity = identify(KEY, given_key=str(KEY), token=None, now=NOW)
+    assert identity.client_id == WILDCARD
+    assert identity.expires is None
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [("app.key:wrong", 40101), ("app.other:secret", 40130), ("other.key:secret", 40400), ("", 40400), (None, 40101)],
+)
+def test_wrong_keys(given: str | None, code: int) -> None:
+    with pytest.raises(AblyError) as caught:
+        identify(KEY, given_key=given, token=None, now=NOW)
+    assert caught.value.code == code
+    assert "secret;" not in str(caught.value)
+
+
+def test_a_token_names_its_client_and_narrows_the_key() -> None:
+    identity = by_token(create_jwt(KEY, NOW, HOUR, "alice", {"ai:*": ["subscribe"]}))
+    assert identity.client_id == "alice"
+    assert identity.expires == NOW + HOUR
+    assert identity.allows("ai:wf", "subscribe")
+    assert not identity.allows("ai:wf", "publish")
+    assert not identity.allows("other", "subscribe")
+
+
+def test_a_token_without_claims_is_anonymous_and_may_what_the_key_may() -> None:
+    identity = by_token(create_jwt(KEY, NOW, HOUR, None, None))
+    assert identity.client_id is None
+    assert identity.allows("anything", "message-update-any")
+
+
+GOOD: Wire = {"typ": "JWT", "alg": "HS256", "kid": "app.key"}
+CLAIMS: Wire = {"iat": 1_699_999_999, "exp": 1_700_000_001}
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        (signed(GOOD, CLAIMS | {"exp": 1_700_000_000}), 40142),
+        (signed(GOOD, CLAIMS, Key.parse("app.key:wrong")), 40144),
+        (signed(GOOD | {"alg": "none"}, CLAIMS), 40144),
+        (signed(GOOD | {"kid": "other.key"}, CLAIMS), 40400),
+        (signed(GOOD | {"kid": "app.other"}, CLAIMS), 40130),
+        (signed(GOOD, {"iat": 1}), 40144),
+        (signed(GOOD, {"exp": 1_700_000_001}), 40144),
+        (signed(GOOD, CLAIMS | {"x-ably-capability": "{"}), 40144),
+        (signed(GOOD, CLAIMS | {"x-ably-capability": "[]"}), 40144),
+        (signed([], CLAIMS), 40144),
+        ("text", 40144),
+        ("a.b.c", 40144),
+        ("\u20ac.\u20ac.\u20ac", 40144),
+        ("", 40144),
+    ],
+    ids=str,
+)
+def test_wrong_tokens(token: str, code: int) -> None:
+    with pytest.raises(AblyError) as caught:
+        by_token(token)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("pattern", "channel", "covered"),
+    [
+        ("*", "a", True),
+        ("*", "a:b:c", True),
+        ("[*]*", "a:b", True),
+        ("a", "a", True),
+        ("a", "a:b", False),
+        ("a:*", "a:b", True),
+        ("a:*", "a:b:c", True),
+        ("a:*", "a", False),
+        ("a:*:c", "a:b:c", True),
+        ("a:*:c", "a:b:d", False),
+        ("a*", "ab", False),
+        ("a*", "a*", True),
+    ],
+)
+def test_resource_patterns(pattern: str, channel: str, covered: bool) -> None:  # noqa: FBT001
+    identity = Identity("alice", ({pattern: ["publish"]},))
+    assert identity.allows(channel, "publish") is covered
+
+
+def test_capability_is_the_union_of_what_covers_the_channel() -> None:
+    identity = Identity("alice", ({"*": ["subscribe"], "ai:*": ["publish"], "all": ["*"]},))
+    assert identity.allows("ai:x", "publish")
+    assert identity.allows("ai:x", "subscribe")
+    assert identity.allows("all", "history")
+    identity.require("ai:x", "history", "publish")
+    with pytest.raises(AblyError) as caught:
+        identity.require("ai:x", "history")
+    assert caught.value.code == 40160
+
+
+@pytest.mark.parametrize(
+    ("proven", "asked", "result"),
+    [
+        (WILDCARD, None, WILDCARD),
+        (WILDCARD, "bob", "bob"),
+        ("alice", None, "alice"),
+        ("alice", "alice", "alice"),
+        (None, None, None),
+    ],
+)
+def test_client_id_of_a_connection(proven: str | None, asked: str | None, result: str | None) -> None:
+    assert Identity(proven).claiming(asked).client_id == result
+
+
+@pytest.mark.parametrize("proven", ["alice", None])
+def test_a_client_id_that_is_not_proven_is_refused(proven: str | None) -> None:
+    with pytest.raises(AblyError) as caught:
+        Identity(proven).claiming("bob")
+    assert caught.value.code == 40102
+
+
+@pytest.mark.parametrize(
+    ("identity", "claimed", "author"),
+    [(WILDCARD, "bob", "bob"), (WILDCARD, None, None), ("alice", None, "alice"), ("alice", "alice", "alice")],
+)
+def test_author_of_a_message(identity: str, claimed: str | None, author: str | None) -> None:
+    message: Wire = {} if claimed is None else {"clientId": claimed}
+    assert Identity(identity).author_of(message) == author
+
+
+@pytest.mark.parametrize("identity", ["alice", None])
+def test_a_message_of_another_client_is_refused(identity: str | None) -> None:
+    with pytest.raises(AblyError) as caught:
+        Identity(identity).author_of({"clientId": "bob"})
+    assert caught.value.code == 40012
+
+
+@pytest.mark.parametrize("client_id", ["alice", None, "*"])
+def test_a_connection_key_proves_itself(client_id: str | None) -> None:
+    assert read_connection_key(KEY, create_connection_key(KEY, "conn", client_id)) == ("conn", client_id)
+
+
+@pytest.mark.parametrize("forge", [lambda key: key[:-1], lambda key: "x" + key, lambda _: "", lambda _: "a!\u20ac"])
+def test_a_forged_connection_key_is_refused(forge: object) -> None:
+    assert callable(forge)
+    with pytest.raises(AblyError) as caught:
+        read_connection_key(KEY, str(forge(create_connection_key(KEY, "conn", None))))
+    assert caught.value.code == 80018
+
+
+def test_a_jwt_signature_is_no_connection_key_signature() -> None:
+    body, _, signature = create_jwt(KEY, NOW, HOUR, None, None).rpartition(".")
+    with pytest.raises(AblyError):
+        read_connection_key(KEY, f"{body}!{signature}")
