@@ -13,7 +13,9 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, RetryState
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -239,7 +241,27 @@ async def _close_of(client: Client, workflow_id: str, run_id: str, *, wait: bool
         wait_new_event=wait, event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, skip_archival=True
     )
     async for event in events:
-        closed = read_close(event)
+        closed = read_close(event if not _is_stand_in(event) else await _last_event(client, workflow_id, run_id))
         if closed is not None:
             return closed
     return None
+
+
+def _is_stand_in(event: HistoryEvent) -> bool:
+    """Tell whether the server put the event in place of another.
+
+    With the close event filter it shows every end that another run follows (a retry, a cron tick)
+    as a continue-as-new, which then names no workflow type. Seen with Temporal server 1.32.
+    """
+    continued = event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
+    return continued and not event.workflow_execution_continued_as_new_event_attributes.workflow_type.name
+
+
+async def _last_event(client: Client, workflow_id: str, run_id: str) -> HistoryEvent:
+    request = GetWorkflowExecutionHistoryReverseRequest(
+        namespace=client.namespace,
+        execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+        maximum_page_size=1,
+    )
+    response = await client.workflow_service.get_workflow_execution_history_reverse(request)
+    return response.history.events[0]
