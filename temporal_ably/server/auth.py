@@ -4,7 +4,6 @@ Source: ably/specification 6.1 (RSA, TK, CD2), ably/docs "Ably JWT" and "Capabil
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -227,7 +226,7 @@ def _b64_json(value: object) -> str:
 def _read_json(part: str) -> Wire:
     try:
         value: object = json.loads(_unb64(part))
-    except (ValueError, binascii.Error) as error:
+    except ValueError as error:
         raise AblyError(40144, 401, "unable to read the token; it is not a JWT") from error
     if not isinstance(value, dict):
         raise AblyError(40144, 401, "unable to read the token; its header and claims must be objects")

@@ -7,7 +7,6 @@ Source: ably/specification 6.1 (RSC, RSL, TG), ably-js 2.28 paginatedresource.ts
 """
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote_plus, urlencode
@@ -195,5 +194,5 @@ def _claimed_client_id(request: Request) -> str | None:
 def _unbase64(value: str) -> str:
     try:
         return base64.b64decode(value).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise AblyError(40101, 401, "unable to authenticate; the credentials are not valid base64") from error

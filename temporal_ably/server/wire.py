@@ -7,7 +7,6 @@ Source: ably/specification 6.1 (protocol.md, features.md TR, TM, RSL4).
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum, IntFlag
@@ -156,7 +155,7 @@ def _read_message(message: Wire) -> Wire:
     elif isinstance(data, str) and steps[-1] == "base64":
         try:
             message["data"] = base64.b64decode(data, validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise AblyError(40013, 400, "unable to read the message; its data is not valid base64") from error
         message["encoding"] = "/".join(steps[:-1])
     elif data is not None and not isinstance(data, (str, bytes)):

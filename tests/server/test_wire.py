@@ -82,6 +82,7 @@ def test_messages_take_their_inner_form(sent: Wire, kept: Wire) -> None:
         ({"data": 1}, 40013),
         ({"data": True}, 40013),
         ({"data": "!", "encoding": "base64"}, 40013),
+        ({"data": "\u20ac", "encoding": "base64"}, 40013),
         ({"name": 1}, 40000),
         ({"clientId": []}, 40000),
         ("text", 40000),
