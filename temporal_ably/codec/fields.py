@@ -52,7 +52,7 @@ class JsonField:
             EncodeError: if it cannot be written as JSON.
         """
         try:
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         except (TypeError, ValueError) as err:
             raise EncodeError(f"unable to encode {self.name}; {err}; pass a value that JSON can hold") from err
 

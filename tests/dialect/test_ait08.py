@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from temporal_ably._dialect import ait08
+from temporal_ably._wire.events import (
+    Event,
+    PartEmitted,
+    PartText,
+    Run,
+    RunClosed,
+    RunOpened,
+    RunReason,
+    Step,
+    StepClosed,
+    StepOpened,
+    StepReason,
+)
+from temporal_ably._wire.operations import Message
+from temporal_ably._wire.parts import Json, Status, Streamed, Whole
+from temporal_ably.errors import DecodeError
+
+RUN = Run("r", "r/in")
+STEP = Step(RUN, ":0:1", "s1")
+
+RUN_HEADERS = {"run-id": "r", "invocation-id": "r", "run-client-id": ""}
+STEP_HEADERS = RUN_HEADERS | {"step-id": ":0:1", "step-client-id": ""}
+OUTPUT_HEADERS = STEP_HEADERS | {
+    "role": "assistant",
+    "codec-message-id": "m",
+    "parent": "r/in",
+    "step-start-serial": "s1",
+}
+
+# The header sets of WIRE.md 2.2 and 3.1.
+FRAMES: list[tuple[Event, str, dict[str, str]]] = [
+    (RunOpened(RUN), "ai-run-start", RUN_HEADERS | {"parent": "r/in"}),
+    (RunClosed(RUN, "complete"), "ai-run-end", RUN_HEADERS | {"run-reason": "complete"}),
+    (RunClosed(RUN, "cancelled"), "ai-run-end", RUN_HEADERS | {"run-reason": "cancelled"}),
+    (
+        RunClosed(RUN, "error", "out of money"),
+        "ai-run-end",
+        RUN_HEADERS | {"run-reason": "error", "error-code": "104008", "error-message": "out of money"},
+    ),
+    (StepOpened(STEP), "ai-step-start", STEP_HEADERS),
+    (
+        StepClosed(STEP, "failed"),
+        "ai-step-end",
+        STEP_HEADERS | {"step-start-serial": "s1", "step-reason": "failed"},
+    ),
+    (PartEmitted(STEP, "m", Whole("start", {})), "ai-output", OUTPUT_HEADERS | {"stream": "false"}),
+    (
+        PartText(STEP, "m", Streamed("text", "0", {"id": "0"}), "hi", "streaming"),
+        "ai-output",
+        OUTPUT_HEADERS | {"stream": "true", "status": "streaming", "stream-id": "0"},
+    ),
+]
+
+names = st.text(min_size=1, max_size=8)
+fields = st.dictionaries(names.filter(lambda name: name != "kind"), names, max_size=3)
+runs = st.builds(Run, names, st.text(max_size=8))
+steps = st.builds(Step, runs, names, names)
+json_values: st.SearchStrategy[Json] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=5,
+)
+events = st.one_of(
+    st.builds(RunOpened, runs),
+    st.builds(RunClosed, runs, st.sampled_from(get_args(RunReason)), st.none() | names),
+    st.builds(StepOpened, steps),
+    st.builds(StepClosed, steps, st.sampled_from(get_args(StepReason))),
+    st.builds(PartEmitted, steps, names, st.builds(Whole, names, fields, json_values)),
+    st.builds(
+        PartText,
+        steps,
+        names,
+        st.builds(Streamed, names, names, fields),
+        st.text(),
+        st.sampled_from(get_args(Status)),
+    ),
+)
+
+
+def as_read(event: Event, serial: str) -> Event:
+    """What a reader may know of an event: the parent stands on openings and outputs only."""
+    if isinstance(event, RunClosed):
+        error = (event.error or "the agent failed") if event.reason == "error" else None
+        return replace(event, run=Run(event.run.id, ""), error=error)
+    if isinstance(event, StepOpened):
+        return StepOpened(replace(event.step, run=Run(event.step.run.id, ""), serial=serial))
+    if isinstance(event, StepClosed):
+        return replace(event, step=replace(event.step, run=Run(event.step.run.id, "")))
+    return event
+
+
+@pytest.mark.parametrize(("event", "name", "headers"), FRAMES, ids=lambda value: type(value).__name__)
+def test_frame_has_exactly_the_headers_of_the_dialect(event: Event, name: str, headers: dict[str, str]) -> None:
+    message = ait08.encode(event)
+    assert message.name == name
+    assert message.extras["ai"]["transport"] == headers
+
+
+@pytest.mark.parametrize("event", [event for event, name, _ in FRAMES if name != "ai-output"], ids=repr)
+def test_lifecycle_frame_has_neither_data_nor_codec_headers(event: Event) -> None:
+    message = ait08.encode(event)
+    assert message.data is None
+    assert set(message.extras["ai"]) == {"transport"}
+
+
+def test_output_without_a_payload_carries_empty_data() -> None:
+    assert ait08.encode(PartEmitted(STEP, "m", Whole("start-step", {}))).data == ""
+
+
+def test_output_names_its_kind_beside_the_fields_of_the_codec() -> None:
+    message = ait08.encode(PartEmitted(STEP, "m", Whole("start", {"messageId": "m"})))
+    assert message.extras["ai"]["codec"] == {"kind": "start", "messageId": "m"}
+
+
+def test_failed_run_without_a_text_gets_a_generic_one() -> None:
+    headers = ait08.transport_headers(ait08.encode(RunClosed(RUN, "error")).extras)
+    assert headers["error-message"] == "the agent failed"
+
+
+def test_opening_and_end_of_a_run_have_one_id_in_every_process() -> None:
+    assert (ait08.run_start_id("r"), ait08.run_end_id("r")) == ("r/start", "r/end")
+
+
+@given(events, names)
+def test_decode_undoes_encode(event: Event, serial: str) -> None:
+    assert ait08.decode(ait08.encode(event), serial) == as_read(event, serial)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message("chat", "hello", {"ai": {"transport": {"run-id": "r"}}}),
+        Message("ai-input", "hello", {"ai": {"transport": {"run-id": "r"}}}),
+        Message("ai-output", "hello", {}),
+        Message("ai-output", "hello", {"headers": {"run-id": "r"}}),
+    ],
+    ids=["foreign name", "a user's", "no extras", "headers of another kind"],
+)
+def test_message_that_is_not_an_agents_reads_as_none(message: Message) -> None:
+    assert ait08.decode(message, "s1") is None
+
+
+def without(message: Message, header: str) -> Message:
+    transport = {name: value for name, value in ait08.transport_headers(message.extras).items() if name != header}
+    return replace(message, extras={"ai": {**message.extras["ai"], "transport": transport}})
+
+
+@pytest.mark.parametrize(
+    ("event", "header"),
+    [
+        (RunOpened(RUN), "run-id"),
+        (StepOpened(STEP), "step-id"),
+        (StepClosed(STEP, "complete"), "step-reason"),
+        (PartEmitted(STEP, "m", Whole("start", {})), "codec-message-id"),
+        (PartText(STEP, "m", Streamed("text", "0", {}), "", "streaming"), "status"),
+        (PartText(STEP, "m", Streamed("text", "0", {}), "", "streaming"), "stream-id"),
+    ],
+)
+def test_agents_message_without_a_required_header_is_refused_by_name(event: Event, header: str) -> None:
+    with pytest.raises(DecodeError, match=rf"unable to read ai-\S+ s1; header '{header}' is absent"):
+        ait08.decode(without(ait08.encode(event), header), "s1")
+
+
+def test_status_outside_the_closed_set_is_refused() -> None:
+    message = ait08.encode(PartText(STEP, "m", Streamed("text", "0", {}), "", "streaming"))
+    odd = {**ait08.transport_headers(message.extras), "status": "paused"}
+    with pytest.raises(DecodeError, match="'paused' is none of"):
+        ait08.decode(replace(message, extras={"ai": {**message.extras["ai"], "transport": odd}}), "s1")
+
+
+def test_output_of_a_step_that_names_no_attempt_is_read() -> None:
+    message = without(ait08.encode(PartEmitted(STEP, "m", Whole("start", {}))), "step-start-serial")
+    event = ait08.decode(message, "s2")
+    assert isinstance(event, PartEmitted)
+    assert event.step == Step(RUN, ":0:1", "")
