@@ -31,8 +31,8 @@ lint: setup-python  ## check style and the import contract
 	@$(BIN)/lint-imports
 
 types: setup  ## check types, of the code and of what users receive
-	@$(NODE) scripts/pyright/node_modules/pyright/index.js --pythonpath $(BIN)/python
-	@$(NODE) scripts/pyright/node_modules/pyright/index.js --pythonpath $(BIN)/python --verifytypes temporal_ably --ignoreexternal
+	@$(NODE) scripts/pyright/node_modules/pyright/index.js
+	@$(NODE) scripts/pyright/node_modules/pyright/index.js --verifytypes temporal_ably --ignoreexternal
 
 format: setup-python  ## rewrite the code in its one style
 	@$(BIN)/ruff check --fix-only --quiet .
