@@ -126,16 +126,19 @@ class Schedule:
         """
         self._wakeup = None
         picked: list[tuple[int, Ticket]] = []
+        # Nobody overtakes a ticket that waits for a budget, or cheap ones would keep a dear one waiting for ever.
+        full: set[Budget] = set()
         for ticket in sorted(self._candidates(now, lanes), key=lambda ticket: (ticket.rank, ticket.since)):
             state = self._channels[ticket.outbox.channel]
-            lane = self._lanes[state.lane]
-            wait_s = max(state.budget.wait_s(ticket.cost, now), lane.wait_s(ticket.cost, now))
-            if wait_s > 0:
-                self._wake_at(now + wait_s)
-                continue
-            state.budget.spend(ticket.cost)
-            lane.spend(ticket.cost)
-            picked.append((state.lane, ticket))
+            budgets = (state.budget, self._lanes[state.lane])
+            waits = [(budget, budget.wait_s(ticket.cost, now)) for budget in budgets]
+            full |= {budget for budget, wait_s in waits if wait_s > 0}
+            if full.isdisjoint(budgets):
+                for budget in budgets:
+                    budget.spend(ticket.cost)
+                picked.append((state.lane, ticket))
+            else:
+                self._wake_at(now + max(wait_s for _, wait_s in waits))
         return picked
 
     def next_wakeup(self) -> float | None:
@@ -162,7 +165,7 @@ class Schedule:
 
     @staticmethod
     def _run_has_more(state: _ChannelState, end: RunEnd) -> bool:
-        return any(other is not end and other.run_id == end.run_id for other in state.outboxes)
+        return any(not isinstance(other, RunEnd) and other.run_id == end.run_id for other in state.outboxes)
 
     def _must_coalesce(self, ticket: Ticket, now: float) -> bool:
         if ticket.rank is not Rank.TEXT or not isinstance(ticket.what, Stream):
