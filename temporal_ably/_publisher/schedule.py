@@ -137,8 +137,9 @@ class Schedule:
                 for budget in budgets:
                     budget.spend(ticket.cost)
                 picked.append((state.lane, ticket))
-            else:
-                self._wake_at(now + max(wait_s for _, wait_s in waits))
+            for _, wait_s in waits:
+                if wait_s > 0:
+                    self._wake_at(now + wait_s)
         return picked
 
     def next_wakeup(self) -> float | None:
@@ -165,7 +166,8 @@ class Schedule:
 
     @staticmethod
     def _run_has_more(state: _ChannelState, end: RunEnd) -> bool:
-        return any(not isinstance(other, RunEnd) and other.run_id == end.run_id for other in state.outboxes)
+        others = (other for other in state.outboxes if not isinstance(other, RunEnd) and not other.done)
+        return any(other.run_id == end.run_id for other in others)
 
     def _must_coalesce(self, ticket: Ticket, now: float) -> bool:
         if ticket.rank is not Rank.TEXT or not isinstance(ticket.what, Stream):
