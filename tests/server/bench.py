@@ -113,12 +113,12 @@ def error_of(frame: Wire) -> tuple[object, object]:
     return error["code"], error["statusCode"]
 
 
-def serials_of(frames: list[Wire]) -> list[object]:
+def serials_of(frames: list[Wire]) -> list[list[str | None]]:
     """Give the serials of all ACKs, one list for each acknowledged frame."""
-    results = [cast("list[Wire]", frame["res"]) for frame in only(frames, Action.ACK)]
+    results = [cast("list[dict[str, list[str | None]]]", frame["res"]) for frame in only(frames, Action.ACK)]
     return [result["serials"] for row in results for result in row]
 
 
 def serial_of(frames: list[Wire]) -> str:
     """Give the serial of the one message that was published."""
-    return str(cast("list[str]", serials_of(frames)[0])[0])
+    return str(serials_of(frames)[0][0])

@@ -179,11 +179,10 @@ def test_a_connection_key_proves_itself(client_id: str | None) -> None:
     assert read_connection_key(KEY, create_connection_key(KEY, "conn", client_id)) == ("conn", client_id)
 
 
-@pytest.mark.parametrize("forge", [lambda key: key[:-1], lambda key: "x" + key, lambda _: "", lambda _: "a!\u20ac"])
-def test_a_forged_connection_key_is_refused(forge: object) -> None:
-    assert callable(forge)
+@pytest.mark.parametrize("forgery", ["{}x", "x{}", "", "a!\u20ac"])
+def test_a_forged_connection_key_is_refused(forgery: str) -> None:
     with pytest.raises(AblyError) as caught:
-        read_connection_key(KEY, str(forge(create_connection_key(KEY, "conn", None))))
+        read_connection_key(KEY, forgery.format(create_connection_key(KEY, "conn", None)))
     assert caught.value.code == 80018
 
 

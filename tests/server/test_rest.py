@@ -23,10 +23,15 @@ def ask(
     *,
     body: object = None,
     headers: dict[str, str] | None = None,
-    **query: str,
+    query: dict[str, str] | None = None,
+    **more: str,
 ) -> Response:
     payload = b"" if body is None else encode(body, "json")
-    return respond(bench.hub, Request(method, path, query, BASIC if headers is None else headers, payload), bench.now)
+    return respond(
+        bench.hub,
+        Request(method, path, {**(query or {}), **more}, BASIC if headers is None else headers, payload),
+        bench.now,
+    )
 
 
 def rows(response: Response) -> list[Wire]:
@@ -56,7 +61,7 @@ def links(response: Response) -> dict[str, str]:
 def follow(bench: Bench, path: str, link: str) -> Response:
     word, _, query = link.partition("?")
     assert word == path.rpartition("/")[2]
-    return ask(bench, path, **dict(parse_qsl(query)))
+    return ask(bench, path, query=dict(parse_qsl(query)))
 
 
 def test_time_needs_no_credentials() -> None:
@@ -80,7 +85,7 @@ def test_time_needs_no_credentials() -> None:
 def test_the_answer_has_the_format_that_is_accepted(
     headers: dict[str, str], query: dict[str, str], wire_format: Format
 ) -> None:
-    response = ask(Bench(), "/time", headers=headers, **query)
+    response = ask(Bench(), "/time", headers=headers, query=query)
     assert decode(response.body, wire_format) == [START]
     assert response.headers["Content-Type"] == (MSGPACK if wire_format == "msgpack" else "application/json")
 
@@ -100,7 +105,7 @@ TOKEN = create_jwt(KEY, START, 3_600_000, "alice", None)
     ids=["basic", "bearer", "bearer in base64", "key", "access_token"],
 )
 def test_credentials_come_in_the_header_or_the_query(headers: dict[str, str], query: dict[str, str]) -> None:
-    assert ask(Bench(), "/channels/x/messages", headers=headers, **query).status == 200
+    assert ask(Bench(), "/channels/x/messages", headers=headers, query=query).status == 200
 
 
 @pytest.mark.parametrize(
@@ -230,7 +235,7 @@ class TestHistory:
         bench = self.filled("a", "b")
         serial = str(bench.connect().attach()[0]["channelSerial"])
         bench.connect().publish({"data": "c"})
-        assert data(ask(bench, self.PATH, **{parameter: serial})) == ["b", "a"]
+        assert data(ask(bench, self.PATH, query={parameter: serial})) == ["b", "a"]
 
     def test_bounds(self) -> None:
         bench = self.filled("a", "b", "c")
@@ -238,7 +243,7 @@ class TestHistory:
 
     @pytest.mark.parametrize("parameter", ["start", "end", "limit"])
     def test_numbers_must_be_numbers(self, parameter: str) -> None:
-        assert error(ask(Bench(), self.PATH, **{parameter: "x"})) == (400, "40003", 40003)
+        assert error(ask(Bench(), self.PATH, query={parameter: "x"})) == (400, "40003", 40003)
 
     def test_it_needs_the_history_capability(self) -> None:
         token = create_jwt(KEY, START, 3_600_000, None, {"*": ["subscribe"]})

@@ -139,7 +139,7 @@ def test_an_append_of_another_kind_is_refused_and_changes_nothing(fields: Wire) 
     channel = make()
     (made,) = create(channel, {"data": "text"})
     with pytest.raises(AblyError) as caught:
-        change(channel, MessageAction.APPEND, made.serial, **fields)
+        channel.change({"action": 5, "serial": made.serial, **fields}, ALICE, NOW)
     assert code_of(caught) == 40013
     assert channel.find(made.serial) is made
     assert made.data == "text"
