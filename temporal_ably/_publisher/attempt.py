@@ -118,17 +118,20 @@ class Attempt:
 
     def open_part(self, key: int, message: int, now: float) -> None:
         """Begin a text part of the ``message``-th message, known as ``key`` from now on."""
-        if not self.muted:
+        if self._listens:
             self.open(now)
             self._by_key[key] = self._new_stream(message, now)
 
     def text(self, key: int, text: str, now: float) -> None:
         """Extend a part; where it grows too large, it is closed and continued in a new one."""
-        if self.muted:
+        if not self._listens:
             return
         for start in range(0, len(text), _SLICE_CHARS):
             piece = text[start : start + _SLICE_CHARS]
             stream = self._by_key[key]
+            if stream.closed:
+                self.lost_chars += len(piece)
+                continue
             if stream.size_bytes + len(piece.encode()) > PART_BYTES:
                 stream.close("complete", now)
                 stream = self._by_key[key] = self._new_stream(stream.message, now)
@@ -136,13 +139,13 @@ class Attempt:
 
     def lose(self, key: int, chars: int) -> None:
         """Count characters that found no room."""
-        if not self.muted:
+        if self._listens:
             self._by_key[key].lose(chars)
             self.lost_chars += chars
 
     def close_part(self, key: int, now: float) -> None:
         """End a part as complete."""
-        if not self.muted:
+        if self._listens:
             self._by_key.pop(key).close("complete", now)
 
     def finish(self, reason: StepReason, now: float) -> None:
@@ -154,7 +157,7 @@ class Attempt:
 
     def fence(self, now: float) -> None:
         """Let nothing more out but the close of open streams."""
-        if self._finish == "complete":
+        if self._finish == "complete" and not self.plan.background:
             # The activity succeeded in time; what is still held is canonical.
             return
         self._fenced = True
@@ -167,6 +170,11 @@ class Attempt:
     def muted(self) -> bool:
         """Whether whatever the user still writes goes nowhere."""
         return self._fenced or self._ended
+
+    @property
+    def _listens(self) -> bool:
+        # A thread or task that the activity left behind may write on after its end.
+        return not self.muted and self._finish is None
 
     @property
     def finished(self) -> bool:
@@ -193,7 +201,7 @@ class Attempt:
     @property
     def opened(self) -> bool:
         """Whether the opening is on the channel."""
-        return bool(self.serial)
+        return bool(self.serial) and self._run_open
 
     @property
     def done(self) -> bool:
@@ -213,7 +221,7 @@ class Attempt:
             self.fence(self._since)
         if self._ended:
             return
-        if not self.serial:
+        if not self.opened:
             yield from self._ready_opening()
         elif self._streams:
             yield from self._ready_streams()
@@ -225,7 +233,8 @@ class Attempt:
             return
         if not self._run_open:
             yield from self._frame(_RUN_START)
-        yield from self._frame(_STEP_START)
+        if not self.serial:
+            yield from self._frame(_STEP_START)
 
     def _frame(self, name: str) -> Iterator[Ticket]:
         if name not in self._sending:
@@ -268,6 +277,8 @@ class Attempt:
             self._sending.discard(ticket.what)
         else:
             ticket.what.unsent()
+            if self._fenced:
+                ticket.what.drop_held()
             self._drop_uncreated_when_fenced()
 
     def doubted(self, ticket: Ticket) -> None:
@@ -288,6 +299,7 @@ class Attempt:
                 self._ended = True
                 self._streams.clear()
         else:
+            self.lost_chars += ticket.what.held_chars
             ticket.what.abandon()
             self._drop_closed()
 

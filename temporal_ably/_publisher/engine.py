@@ -26,6 +26,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._pid = os.getpid()
         self._drains: list[Callable[[], Awaitable[None]]] = []
         self._thread = threading.Thread(target=self._run, name=ENGINE_THREAD, daemon=True)
         self._thread.start()
@@ -48,6 +49,9 @@ class Engine:
         self._drains.append(drain)
 
     def _drain_at_exit(self) -> None:
+        if self._pid != os.getpid():
+            # A forked child inherits the exit handler, but not the thread.
+            return
         for drain in reversed(self._drains):
             self.submit(_awaited(drain)).result()
 

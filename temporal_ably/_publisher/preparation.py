@@ -12,6 +12,7 @@ from temporal_ably.errors import HistoryError
 if TYPE_CHECKING:
     from temporal_ably._publisher.attempt import Attempt, Plan
     from temporal_ably._publisher.publisher import Publisher
+    from temporal_ably._transport.base import Stored
     from temporal_ably._wire.events import Run
     from temporal_ably._wire.identity import Reset, Sweep
 
@@ -62,16 +63,29 @@ class Preparation:
     def _bury(self, plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> None:
         now = self._publisher.engine.loop.time()
         for tombstone in tombstones(plan, sweeps, recalled):
-            tombstone.open(now)
-            tombstone.finish("complete", now)
-            self._publisher.add(tombstone, now)
+            # A stock client shows whichever attempt opens last: never bury what is being written again.
+            if not self._publisher.is_writing(tombstone.plan):
+                tombstone.open(now)
+                tombstone.finish("complete", now)
+                self._publisher.add_attempt(tombstone, now)
 
 
 async def _read(publisher: Publisher, channel: str, run_id: str) -> Recalled:
     for delay_s in _RETRY_S:
-        try:
-            return recall(await publisher.history(channel), run_id)
-        except HistoryError as err:
-            logger.warning("%s; trying again in %.1f s", err, delay_s)
-            await asyncio.sleep(delay_s)
+        found = await _history(publisher, channel)
+        if not isinstance(found, HistoryError):
+            return recall(found, run_id)
+        logger.warning("%s; trying again in %.1f s", found, delay_s)
+        await asyncio.sleep(delay_s)
+    found = await _history(publisher, channel)
+    if not isinstance(found, HistoryError):
+        return recall(found, run_id)
+    logger.error("%s; going on without it, text of replaced steps may stay", found)
     return _NOTHING
+
+
+async def _history(publisher: Publisher, channel: str) -> list[Stored] | HistoryError:
+    try:
+        return await publisher.history(channel)
+    except HistoryError as err:
+        return err

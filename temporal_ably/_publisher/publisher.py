@@ -23,6 +23,7 @@ from temporal_ably._publisher.schedule import Rates, Schedule
 from temporal_ably.errors import ConnectionLostError, MessageTooLargeError, PublishError
 
 if TYPE_CHECKING:
+    from temporal_ably._publisher.attempt import Plan
     from temporal_ably._publisher.engine import Engine
     from temporal_ably._publisher.outbox import Outbox, Ticket
     from temporal_ably._publisher.run_end import RunEnd
@@ -165,6 +166,11 @@ class Publisher:
         if (plan.channel, plan.run.id) in self._opened_runs:
             attempt.run_is_open()
         self._schedule.add(attempt, now)
+
+    def is_writing(self, plan: Plan) -> bool:
+        """Tell whether this process writes the plan's step."""
+        attempt = self._current.get((plan.channel, plan.run.id, plan.step))
+        return attempt is not None and not attempt.done
 
     def end_run(self, end: RunEnd, now: float) -> None:
         """Publish a run's end once its own outboxes are empty; what is still being written is cut off."""
@@ -317,7 +323,7 @@ class Publisher:
         self._endings = waiting
 
     def _gap_error(self, attempt: Attempt) -> PublishError | None:
-        return self._error if attempt.muted and not attempt.opened else None
+        return self._error if attempt.lost_chars or (attempt.muted and not attempt.opened) else None
 
     def _within_reach(self, outbox: Outbox) -> bool:
         number = self._schedule.lane_of(outbox.channel)

@@ -46,6 +46,7 @@ class Stream:
         self._text: str = ""
         self._length = 0
         self._acked = 0
+        self._acked_bytes = 0
         self._exposed = 0
         self._sending: tuple[Move, int] | None = None
         self._doubt = False
@@ -64,7 +65,12 @@ class Stream:
     @property
     def held_bytes(self) -> int:
         """Bytes (as UTF-8) that are not acknowledged."""
-        return len(self._text[self._acked :].encode())
+        return self.size_bytes - self._acked_bytes
+
+    @property
+    def held_chars(self) -> int:
+        """Characters that are not acknowledged."""
+        return len(self._text) - self._acked
 
     @property
     def idle(self) -> bool:
@@ -88,9 +94,18 @@ class Stream:
         """Count characters that will never be sent, so that readers see the gap."""
         self._length += chars
 
-    def drop_held(self) -> None:
-        """Forget the text that no reader can have seen: the close must not take back what one may have."""
-        self._text = self._text[: max(self._acked, self._exposed, self._sending[1] if self._sending else 0)]
+    def drop_held(self) -> int:
+        """Forget the text that no reader can have seen: the close must not take back what one may have.
+
+        Returns:
+            The number of characters forgotten; they still count as length, so that readers see the gap.
+        """
+        kept = max(self._acked, self._exposed, self._sending[1] if self._sending else 0)
+        dropped = len(self._text) - kept
+        if dropped:
+            self.size_bytes -= len(self._text[kept:].encode())
+            self._text = self._text[:kept]
+        return dropped
 
     def close(self, status: Status, now: float) -> None:
         """End the part; the closing operation carries the last text."""
@@ -131,6 +146,7 @@ class Stream:
         if move.verb == "create":
             self.serial = serial
             return
+        self._acked_bytes += len(self._text[self._acked : covered].encode())
         self._acked = covered
         self._repaired = self._repaired or move.verb == "update"
         self._doubt = False
