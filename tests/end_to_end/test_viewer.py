@@ -16,13 +16,13 @@ import pytest
 from ably import AblyRealtime
 from ably.types.message import Message
 
-from tests.end_to_end.viewer import Viewer, ViewerError
+from tests.end_to_end.node_process import ViewerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from temporal_ably.server import LocalServer
-    from tests.end_to_end.viewer import Viewers
+    from tests.end_to_end.viewer import Viewer, Viewers
 
 CHANNEL = "ai:trace"
 INPUT = {"role": "user", "codec-message-id": "U", "run-client-id": "alice", "event-id": "E", "stream": "false"}

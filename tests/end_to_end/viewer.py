@@ -1,6 +1,5 @@
 """Sessions as Ably's own JavaScript client shows them: one Node process (`js/view.mjs`) that serves many viewers.
 
-A thread reads what Node writes and wakes the coroutines that wait for it, so a viewer may be used from any event loop.
 A viewer keeps every view it was ever told of: a test can say what was shown, and what was never shown.
 """
 
@@ -8,29 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
-import subprocess
-import threading
-from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.end_to_end.node_process import WAIT_S, Json, NodeProcess, ViewerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
     from typing_extensions import Self
-
-SCRIPT = Path(__file__).parent / "js" / "view.mjs"
-WAIT_S = 30.0
-
-# What Node sends is JSON, taken apart in `_message`, `_run` and `_view` and nowhere else.
-Json = dict[str, Any]
-
-
-class ViewerError(Exception):
-    """The JavaScript client refused a command, or died."""
 
 
 @dataclass(frozen=True)
@@ -121,110 +107,14 @@ class _Record:
                 self.failure = f"the connection failed: {line['reason']}"
 
 
-class _Node:
-    """The Node process: commands in, replies and events out."""
-
-    def __init__(self, node: str) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own script
-            [node, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", bufsize=1
-        )
-        self._ids = itertools.count(1)
-        self._replies: dict[int, Future[Any]] = {}
-        self._lock = threading.Lock()
-        self._wakers: set[Callable[[], object]] = set()
-        self.records: dict[str, _Record] = {}
-        self.failure: str | None = None
-        self._reader = threading.Thread(target=self._read, name="viewer", daemon=True)
-        self._reader.start()
-
-    async def call(self, command: str, session: str, **arguments: object) -> Any:
-        reply: Future[Any] = Future()
-        with self._lock:
-            if self.failure:
-                raise ViewerError(self.failure)
-            number = next(self._ids)
-            self._replies[number] = reply
-            line = json.dumps({"id": number, "command": command, "session": session, **arguments})
-            assert self._process.stdin is not None
-            self._process.stdin.write(line + "\n")
-        return await asyncio.wait_for(asyncio.wrap_future(reply), WAIT_S)
-
-    async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait for a condition, asked again after each line that Node writes."""
-        loop, changed = asyncio.get_running_loop(), asyncio.Event()
-
-        def wake() -> None:
-            with suppress(RuntimeError):  # The waiter's loop may end while Node writes.
-                loop.call_soon_threadsafe(changed.set)
-
-        with self._lock:
-            self._wakers.add(wake)
-        try:
-            while not condition():
-                await changed.wait()
-                changed.clear()
-        finally:
-            with self._lock:
-                self._wakers.discard(wake)
-
-    def stop(self) -> None:
-        """Close standard input, which tells Node to quit, and wait until it has."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.wait(WAIT_S)
-        self._reader.join(WAIT_S)
-        self._process.stdout.close()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._take(json.loads(line))
-        self._fail("the Node process ended; its standard error says why")
-
-    def _take(self, line: Json) -> None:
-        if line["event"] == "crash":
-            self._fail(f"the JavaScript client threw: {line['stack'] or line['message']}")
-        elif line["event"] == "reply":
-            reply = self._replies.pop(line["id"])
-            if reply.set_running_or_notify_cancel():
-                _settle(reply, line)
-        elif record := self.records.get(line["session"]):
-            record.apply(line)
-        self._wake()
-
-    def _fail(self, reason: str) -> None:
-        with self._lock:
-            self.failure = self.failure or reason
-            replies = list(self._replies.values())
-            self._replies.clear()
-        for reply in replies:
-            if reply.set_running_or_notify_cancel():
-                reply.set_exception(ViewerError(reason))
-        self._wake()
-
-    def _wake(self) -> None:
-        with self._lock:
-            wakers = list(self._wakers)
-        for wake in wakers:
-            wake()
-
-
-def _settle(reply: Future[Any], line: Json) -> None:
-    if "error" in line:
-        reply.set_exception(ViewerError(f"{line['error']['message']} (code {line['error']['code']})"))
-    else:
-        reply.set_result(line["result"])
-
-
 class Viewer:
     """One client session with the view that a user interface would show."""
 
-    def __init__(self, node: _Node, name: str) -> None:
+    def __init__(self, node: NodeProcess, name: str) -> None:
         self._node = node
         self._name = name
-        self._record = node.records[name]
+        self._record = _Record()
+        node.listeners[name] = self._record.apply
 
     @property
     def view(self) -> View:
@@ -348,7 +238,7 @@ class Viewers:
 
     def __init__(self, node: str = "node") -> None:
         self._command = node
-        self._node: _Node | None = None
+        self._node: NodeProcess | None = None
         self._names = itertools.count(1)
         self._open: list[Viewer] = []
 
@@ -377,9 +267,8 @@ class Viewers:
         """
         if self._node is None or self._node.failure:
             self.stop()
-            self._node = _Node(self._command)
+            self._node = NodeProcess(self._command)
         name = f"viewer-{next(self._names)}"
-        self._node.records[name] = _Record()
         viewer = Viewer(self._node, name)
         self._open.append(viewer)
         host, _, port = endpoint.rpartition(":")
