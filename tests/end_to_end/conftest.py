@@ -16,6 +16,8 @@ import pytest
 from temporalio.client import Client
 
 from temporal_ably.server import LocalServer
+from tests.end_to_end.checkpoints import ADDRESS, Checkpoints
+from tests.end_to_end.processes import Workers
 from tests.end_to_end.stage import Stage, new_name
 from tests.end_to_end.viewer import Viewers
 
@@ -80,3 +82,17 @@ async def viewers(node_viewers: Viewers) -> AsyncGenerator[Viewers]:
 @pytest.fixture
 async def stage(temporal: Temporal, local_server: LocalServer, viewers: Viewers) -> Stage:
     return Stage(await temporal.connect(), local_server, viewers, new_name())
+
+
+@pytest.fixture
+async def checkpoints(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Checkpoints]:
+    async with Checkpoints() as opened:
+        monkeypatch.setenv(ADDRESS, opened.address)
+        yield opened
+
+
+@pytest.fixture
+async def workers(stage: Stage, checkpoints: Checkpoints) -> AsyncGenerator[Workers]:
+    started = Workers(stage, {ADDRESS: checkpoints.address})
+    yield started
+    await started.kill_all()

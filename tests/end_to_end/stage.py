@@ -1,4 +1,4 @@
-"""A stage for one user story: a worker with the interceptor, the local Ably server, viewers, and what they must agree on."""
+"""A stage for one user story: a worker with the interceptor, the local Ably server, viewers, and what must agree."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from temporalio.worker import Worker
@@ -13,12 +14,15 @@ from temporalio.worker import Worker
 from temporal_ably import AblyInterceptor, session_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from temporalio.client import Client
 
     from temporal_ably.server import LocalServer
     from tests.end_to_end.viewer import Viewer, Viewers
+
+# Temporal's default, most of the heartbeat timeout, would have stories wait for a cancellation and expire under load.
+HEARTBEAT_THROTTLE = timedelta(milliseconds=200)
 
 
 @dataclass
@@ -37,9 +41,8 @@ class Stage:
 
     def interceptor(self, **overrides: object) -> AblyInterceptor:
         """An interceptor for the local server."""
-        return AblyInterceptor(
-            **{"api_key": self.server.key, "endpoint": self.server.endpoint, "tls": False, **overrides}
-        )
+        settings: dict[str, object] = {"api_key": self.server.key, "endpoint": self.server.endpoint, "tls": False}
+        return AblyInterceptor(None, **(settings | overrides))
 
     @asynccontextmanager
     async def worker(
@@ -49,7 +52,7 @@ class Stage:
         *,
         interceptor: AblyInterceptor | None = None,
         task_queue: str | None = None,
-    ) -> AsyncIterator[Worker]:
+    ) -> AsyncGenerator[Worker]:
         """Run a worker; on exit its output is flushed."""
         with ThreadPoolExecutor(8) as executor:
             async with interceptor or self.interceptor() as ably:
@@ -60,6 +63,7 @@ class Stage:
                     activities=activities,
                     activity_executor=executor,
                     interceptors=[ably],
+                    max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
                 )
                 async with worker:
                     yield worker

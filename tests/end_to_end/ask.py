@@ -1,0 +1,44 @@
+"""The workflow of stories that are about one activity: it asks it once and returns what it said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+RETRY_AT_ONCE = timedelta(milliseconds=10)
+
+
+@dataclass
+class Question:
+    """Which activity to ask, and how. Times are in seconds; `attempts` of 0 means without end."""
+
+    activity: str
+    local: bool = False
+    start_to_close: float = 60
+    heartbeat: float | None = None
+    attempts: int = 0
+    wait_for_cancellation: bool = False
+
+
+@workflow.defn
+class Ask:
+    @workflow.run
+    async def run(self, question: Question) -> str:
+        retries = RetryPolicy(initial_interval=RETRY_AT_ONCE, maximum_attempts=question.attempts)
+        start_to_close = timedelta(seconds=question.start_to_close)
+        if question.local:
+            return await workflow.execute_local_activity(
+                question.activity, start_to_close_timeout=start_to_close, retry_policy=retries, result_type=str
+            )
+        types = workflow.ActivityCancellationType
+        return await workflow.execute_activity(
+            question.activity,
+            start_to_close_timeout=start_to_close,
+            heartbeat_timeout=timedelta(seconds=question.heartbeat) if question.heartbeat else None,
+            retry_policy=retries,
+            cancellation_type=types.WAIT_CANCELLATION_COMPLETED if question.wait_for_cancellation else types.TRY_CANCEL,
+            result_type=str,
+        )

@@ -1,0 +1,104 @@
+"""Checkpoints: an activity, in this process or another, stops where a story wants it, and goes on when told to.
+
+An activity connects to the story, names the place it has come to, and waits until the connection is closed. So nobody
+polls, and a process that is killed or stopped there behaves as it would anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+ADDRESS = "STORY_CHECKPOINTS"
+WAIT_S = 30.0
+
+
+async def checkpoint(place: str) -> None:
+    """Wait here until the story says so. It may be cancelled like any await."""
+    reader, writer = await asyncio.open_connection(*_address())
+    try:
+        writer.write(f"{place}\n".encode())
+        await reader.read()
+    finally:
+        writer.close()
+
+
+def checkpoint_in_a_thread(place: str) -> None:
+    """Wait here, in a thread, until the story says so."""
+    with socket.create_connection(_address()) as connection:
+        connection.sendall(f"{place}\n".encode())
+        connection.recv(1)
+
+
+def _address() -> tuple[str, int]:
+    host, _, port = os.environ[ADDRESS].rpartition(":")
+    return host, int(port)
+
+
+@dataclass
+class Visit:
+    """An activity that waits at a checkpoint."""
+
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def go_on(self) -> None:
+        """Let the activity go on."""
+        self.left.set()
+
+
+class Checkpoints:
+    """The story's side; an async context manager."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, asyncio.Queue[Visit]] = {}
+        self._visits: list[Visit] = []
+        self._open: set[asyncio.Task[None]] = set()
+
+    @property
+    def address(self) -> str:
+        """What the environment variable `ADDRESS` must be for activities."""
+        host, port = self._server.sockets[0].getsockname()
+        return f"{host}:{port}"
+
+    async def reached(self, place: str) -> Visit:
+        """Wait until an activity is at a place.
+
+        Raises:
+            AssertionError: none came there.
+        """
+        try:
+            return await asyncio.wait_for(self._place(place).get(), WAIT_S)
+        except asyncio.TimeoutError:
+            raise AssertionError(f"no activity came to {place!r}") from None
+
+    def _place(self, place: str) -> asyncio.Queue[Visit]:
+        return self._places.setdefault(place, asyncio.Queue())
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        place = (await reader.readline()).decode().strip()
+        visit = Visit()
+        self._visits.append(visit)
+        self._place(place).put_nowait(visit)
+        await visit.left.wait()
+        writer.close()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for visit in self._visits:
+            visit.go_on()
+        await asyncio.gather(*self._open)
