@@ -33,10 +33,6 @@ def test_public_name_resolves_and_is_documented(name: str) -> None:
     assert inspect.getdoc(getattr(temporal_ably, name))
 
 
-def test_public_names_are_offered_to_completion() -> None:
-    assert set(dir(temporal_ably)) >= NAMES
-
-
 def test_every_error_is_public() -> None:
     classes = inspect.getmembers(errors, inspect.isclass)
     assert {name for name, kind in classes if issubclass(kind, Exception)} == ERRORS
