@@ -141,8 +141,9 @@ class LocalServer:
         await self._runner.cleanup()
         if self._timer:
             self._timer.cancel()
-        for watcher in self._watchers:
-            watcher[1].cancel()
+        for _predicate, future in self._watchers:
+            if not future.done():
+                future.set_exception(RuntimeError("unable to wait; the server has stopped"))
 
     # What tests and the command line look at
 
@@ -192,7 +193,11 @@ class LocalServer:
         return [operation.delta() for operation in found.log] if found else []
 
     async def wait_for(self, predicate: "Callable[[LocalServer], bool]") -> None:
-        """Wait until a predicate of this server holds; it is asked after everything that happens here."""
+        """Wait until a predicate of this server holds; it is asked after everything that happens here.
+
+        Raises:
+            RuntimeError: if the server stops first. What the predicate raises comes out too.
+        """
         if predicate(self):
             return
         future = asyncio.get_running_loop().create_future()

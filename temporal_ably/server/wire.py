@@ -88,7 +88,7 @@ def encode(value: object, wire_format: Format) -> bytes:
     """Encode a value that holds no bytes unless the format is msgpack."""
     if wire_format == "msgpack":
         return cast("bytes", msgpack.packb(value))  # pyright: ignore[reportUnknownMemberType]
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 def decode(payload: bytes | str, wire_format: Format) -> object:
@@ -99,12 +99,24 @@ def decode(payload: bytes | str, wire_format: Format) -> object:
     """
     try:
         if wire_format == "json":
-            return cast("object", json.loads(payload))
+            return _decode_json(payload.decode() if isinstance(payload, bytes) else payload)
         raw = payload.encode() if isinstance(payload, str) else payload
         unpack = cast("Callable[..., object]", msgpack.unpackb)  # pyright: ignore[reportUnknownMemberType]
         return unpack(raw, strict_map_key=False, ext_hook=_extension)
     except (ValueError, RecursionError, msgpack.UnpackException) as error:
         raise AblyError(40000, 400, f"unable to read the {wire_format} body; it is not valid {wire_format}") from error
+
+
+def _decode_json(payload: str) -> object:
+    """Decode JSON; refuse with ValueError what could not be sent on: NaN, infinity and lone surrogates."""
+    value = cast("object", json.loads(payload, parse_constant=_refuse_constant))
+    if "\\u" in payload:
+        encode(value, "json")
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def _extension(code: int, data: bytes) -> None:

@@ -402,6 +402,13 @@ class TestSockets:
             assert (await socket.receive()).type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
         assert asyncio.all_tasks() == before
 
+    async def test_waiting_ends_with_the_server(self) -> None:
+        async with LocalServer() as server:
+            waiting = asyncio.create_task(server.wait_for(lambda _: False))
+            await asyncio.sleep(0)
+        with pytest.raises(RuntimeError, match="stopped"):
+            await waiting
+
     async def test_a_waiting_test_gets_the_error_of_its_predicate(self, server: LocalServer) -> None:
         def fail_once_connected(running: LocalServer) -> bool:
             return bool(running.connections_total and 1 // 0)

@@ -29,7 +29,16 @@ def test_undefined_of_ably_js_reads_as_null() -> None:
     assert decode(b"\x82\xa1a" + fixext1 + b"\xa1b\x01", "msgpack") == {"a": None, "b": 1}
 
 
-@pytest.mark.parametrize(("payload", "wire_format"), [(b"{", "json"), (b"\xff" * 3, "json"), (b"\x82\x01", "msgpack")])
+@pytest.mark.parametrize(
+    ("payload", "wire_format"),
+    [
+        (b"{", "json"),
+        (b"\xff" * 3, "json"),
+        (b"\x82\x01", "msgpack"),
+        (b'{"a":NaN}', "json"),
+        (b'{"a":"\\ud800"}', "json"),
+    ],
+)
 def test_garbage_is_the_clients_error(payload: bytes, wire_format: str) -> None:
     with pytest.raises(AblyError) as caught:
         decode(payload, "json" if wire_format == "json" else "msgpack")
@@ -39,6 +48,10 @@ def test_garbage_is_the_clients_error(payload: bytes, wire_format: str) -> None:
 def test_nesting_too_deep_is_the_clients_error() -> None:
     with pytest.raises(AblyError):
         decode("[" * 200_000, "json")
+
+
+def test_escaped_pairs_are_characters() -> None:
+    assert decode('"\\ud83d\\ude00"', "json") == "\U0001f600"
 
 
 def test_nulls_are_absent() -> None:
@@ -115,9 +128,10 @@ def test_size_counts_name_client_id_data_and_extras() -> None:
     assert size_of([{"data": b"1234", "extras": {"a": "b"}}]) == 4 + len('{"a":"b"}')
 
 
-def test_extras_that_json_cannot_hold_are_refused() -> None:
+@pytest.mark.parametrize("extras", [{"a": b"x"}, {"a": float("nan")}])
+def test_extras_that_json_cannot_hold_are_refused(extras: object) -> None:
     with pytest.raises(AblyError):
-        size_of([{"extras": {"a": b"x"}}])
+        size_of([{"extras": extras}])
 
 
 def test_an_error_carries_all_that_ably_python_needs() -> None:
