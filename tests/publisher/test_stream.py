@@ -78,7 +78,7 @@ class Sender:
 
 @st.composite
 def scripts(draw: st.DrawFn) -> list[str | Fate | None]:
-    """Text to push, a fate to settle by, or None to send."""
+    """Text to push, None to send, or a fate for what is in flight (and to send, if nothing is)."""
     step = st.text(min_size=1, max_size=3) | st.none() | st.sampled_from(Fate)
     return draw(st.lists(step, max_size=30))
 
@@ -90,6 +90,7 @@ def play(sender: Sender, script: list[str | Fate | None]) -> str:
             sender.stream.push(step, 0.0)
             pushed += step
         elif isinstance(step, Fate):
+            sender.send()
             sender.settle(step)
         else:
             sender.send()
