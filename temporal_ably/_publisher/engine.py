@@ -12,7 +12,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from temporal_ably._transport.secrets import ENGINE_THREAD
+from temporal_ably._transport.secrets import ENGINE_THREAD, report_loop_error
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -26,6 +26,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(report_loop_error)
         self._pid = os.getpid()
         self._drains: list[Callable[[], Awaitable[None]]] = []
         self._thread = threading.Thread(target=self._run, name=ENGINE_THREAD, daemon=True)

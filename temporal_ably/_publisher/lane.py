@@ -76,10 +76,13 @@ class Lane:
 
     async def run(self) -> None:
         """Connect again and again while there is work."""
-        while self._has_work():
-            error = await self._use(self._connect())
-            if error is not None:
-                await asyncio.sleep(self._note_loss(error))
+        try:
+            while self._has_work():
+                error = await self._use(self._connect())
+                if error is not None:
+                    await asyncio.sleep(self._note_loss(error))
+        finally:
+            self._reports.left(self._number)
 
     async def _use(self, connection: Connection) -> PublishError | None:
         """Use a connection and give what ended it, ``None`` where nothing is left to do."""
@@ -108,11 +111,12 @@ class Lane:
 
     def _note_loss(self, error: PublishError) -> float:
         """Take note of a loss and give the pause before the next connection, in seconds."""
-        if self._works and _now() - self._opened_at >= _MOMENT_S:
+        worked = self._works and error.retryable
+        if worked and _now() - self._opened_at >= _MOMENT_S:
             self._failures = 0
             return 0.0
         self._failures += 1
-        if not self._works:
+        if not worked:
             self.error = error
             self._reports.away(self._number, error)
             self._changed()

@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-import random
-import threading
-from collections import deque
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from temporal_ably._publisher.attempt import Attempt
+from temporal_ably._publisher.inbox import Inbox
+from temporal_ably._publisher.lane import Lane
+from temporal_ably._publisher.reports import Reports, report_unexpected
 from temporal_ably._publisher.schedule import Rates, Schedule
+from temporal_ably._transport.base import Timeouts
 from temporal_ably.errors import ConnectionLostError, MessageTooLargeError, PublishError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from temporal_ably._publisher.attempt import Plan
     from temporal_ably._publisher.engine import Engine
     from temporal_ably._publisher.outbox import Outbox, Ticket
@@ -33,11 +36,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("temporal_ably")
 
-REFUSED_PAUSE_S = 60.0
-IDLE_S = 30.0
-_BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
-_CONNECTION_RATE = 42911
-_KEY_CODES = range(40100, 40200)
+_RATE_CODES = range(42900, 43000)
+# What Ably says of a channel's rate; other rate errors are about the connection or the account.
+_CHANNEL_RATE_CODES = (42913, 42914)
+_RESTART_S = 5.0
+# Runs whose opening need not be published again; forgetting one costs a message that does no harm.
+_REMEMBERED_RUNS = 10_000
 
 
 class Delivery(Enum):
@@ -62,27 +66,10 @@ class Outcome:
 
 
 @dataclass
-class _Lane:
-    connection: Connection | None = None
-    failures: int = 0
-    task: asyncio.Task[None] | None = None
-
-
-@dataclass
 class _Ending:
     attempt: Attempt
     future: concurrent.futures.Future[Outcome]
     patient: bool
-
-
-@dataclass
-class _Inbox:
-    """Commands on their way to the engine, with the bytes of text among them."""
-
-    commands: deque[Callable[[float], None]] = field(default_factory=deque[Callable[[float], None]])
-    held_bytes: int = 0
-    woken: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Publisher:
@@ -93,43 +80,46 @@ class Publisher:
         connect: makes an unopened connection; called on the engine's loop.
         rates: the budgets.
         buffer_bytes: how much text is held before new text is lost, as a visible gap.
+        timeouts: how long it waits.
     """
 
-    def __init__(self, engine: Engine, connect: Callable[[], Connection], *, rates: Rates, buffer_bytes: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        connect: Callable[[], Connection],
+        *,
+        rates: Rates,
+        buffer_bytes: int,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+    ) -> None:
         self.engine = engine
         self._connect = connect
         self._buffer_bytes = buffer_bytes
+        self._timeouts = timeouts
         self._schedule = Schedule(rates)
-        self._lanes: dict[int, _Lane] = {}
-        self._inbox = _Inbox()
+        self._reports = Reports(timeouts.refused_pause_s)
+        self._lanes: dict[int, tuple[Lane, asyncio.Task[None]]] = {}
+        self._inbox = Inbox(partial(engine.call, self._pump), buffer_bytes)
         self._held_bytes = 0
         self._endings: list[_Ending] = []
         self._current: dict[tuple[str, str, str], Attempt] = {}
-        self._opened_runs: set[tuple[str, str]] = set()
+        self._opened_runs: dict[tuple[str, str], None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
-        self._error: PublishError | None = None
-        self._reported: set[tuple[str, int]] = set()
+        self._refusals: dict[str, PublishError] = {}
+        self._abandoned: WeakKeyDictionary[Attempt, PublishError] = WeakKeyDictionary()
 
     # Called from any thread.
 
     def post(self, command: Callable[[float], None]) -> None:
         """Have ``command(now)`` run on the engine's loop, in order."""
-        inbox = self._inbox
-        inbox.commands.append(command)
-        if not inbox.woken:
-            inbox.woken = True
-            self.engine.call(self._pump)
+        self._inbox.post(command)
 
     def post_text(self, attempt: Attempt, key: int, text: str) -> None:
         """Hand over text. Where the buffer is full it becomes a gap."""
         size = len(text.encode("utf-8", "surrogatepass"))
-        with self._inbox.lock:
-            fits = self._inbox.held_bytes + size <= self._buffer_bytes
-            if fits:
-                self._inbox.held_bytes += size
-        if fits:
+        if self._inbox.reserve(size):
             self.post(partial(self._text, attempt, key, text, size))
         else:
             self.post(partial(self._lose, attempt, key, len(text)))
@@ -146,7 +136,7 @@ class Publisher:
             A future of what became of its output.
         """
         future: concurrent.futures.Future[Outcome] = concurrent.futures.Future()
-        self.post(partial(self._finish, _Ending(attempt, future, patient), reason))
+        self._inbox.post_surely(partial(self._finish, _Ending(attempt, future, patient), reason))
         return future
 
     # Called on the engine's loop.
@@ -177,7 +167,7 @@ class Publisher:
         for outbox in self._schedule.outboxes():
             if isinstance(outbox, Attempt) and outbox.run_id == end.run_id and not outbox.finished:
                 outbox.fence(now)
-        self._opened_runs.discard((end.channel, end.run_id))
+        self._opened_runs.pop((end.channel, end.run_id), None)
         self._schedule.add(end, now)
 
     async def history(self, channel: str) -> list[Stored]:
@@ -190,7 +180,7 @@ class Publisher:
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Run something beside the pump, on the engine's loop."""
-        task = self.engine.loop.create_task(work)
+        task = self.engine.loop.create_task(_reported(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -215,25 +205,27 @@ class Publisher:
         """Let go of all connections, unless something is still being written."""
         if self._schedule.outboxes():
             return
-        for lane in list(self._lanes.values()):
-            if lane.task is not None:
-                lane.task.cancel()
-                await asyncio.wait({lane.task})
-        if self._timer is not None:
-            self._timer.cancel()
+        tasks = [task for _, task in self._lanes.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
     # Commands.
 
     def _text(self, attempt: Attempt, key: int, text: str, size: int, now: float) -> None:
-        with self._inbox.lock:
-            self._inbox.held_bytes -= size
-        if self._held_bytes + size > self._buffer_bytes:
-            self._held_bytes = sum(o.held_bytes for o in self._schedule.outboxes() if isinstance(o, Attempt))
-        if self._held_bytes + size > self._buffer_bytes:
-            self._lose(attempt, key, len(text), now)
-        else:
+        self._inbox.release(size)
+        if self._has_room(size):
             self._held_bytes += size
             attempt.text(key, text, now)
+        else:
+            self._lose(attempt, key, len(text), now)
+
+    def _has_room(self, size: int) -> bool:
+        # The count grows with what comes in; what went out is only looked up where it matters.
+        if self._held_bytes + size > self._buffer_bytes:
+            self._held_bytes = sum(o.held_bytes for o in self._schedule.outboxes() if isinstance(o, Attempt))
+        return self._held_bytes + size <= self._buffer_bytes
 
     def _lose(self, attempt: Attempt, key: int, chars: int, now: float) -> None:
         del now
@@ -255,25 +247,20 @@ class Publisher:
 
     def _pump(self) -> None:
         now = self.engine.loop.time()
-        self._inbox.woken = False
-        while self._inbox.commands:
-            self._inbox.commands.popleft()(now)
+        self._inbox.run(now)
         self._start_lanes()
-        connected = {number: lane.connection for number, lane in self._lanes.items() if lane.connection is not None}
-        for number, ticket in self._schedule.take(now, connected):
-            self.spawn(self._deliver(connected[number], ticket, ticket.outbox.take(ticket, now)))
+        connected = {number: lane.connection for number, (lane, _) in self._lanes.items()}
+        usable = {number: connection for number, connection in connected.items() if connection is not None}
+        for number, ticket in self._schedule.take(now, usable):
+            lane = self._lanes[number][0]
+            self.spawn(self._deliver(lane, usable[number], ticket, ticket.outbox.take(ticket, now)))
         self._forget_done()
         self._settle_endings()
         self._arm(now)
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _start_lanes(self) -> None:
-        for number in self._schedule.lanes_with_work() - self._lanes.keys():
-            lane = self._lanes[number] = _Lane()
-            lane.task = self.engine.loop.create_task(self._run_lane(number, lane))
-
-    async def _deliver(self, connection: Connection, ticket: Ticket, operation: Operation) -> None:
+    async def _deliver(self, lane: Lane, connection: Connection, ticket: Ticket, operation: Operation) -> None:
         outbox = ticket.outbox
         try:
             serials = await connection.send(outbox.channel, operation)
@@ -282,55 +269,79 @@ class Publisher:
         except PublishError as err:
             self._refused(ticket, err)
         else:
-            outbox.acked(ticket, serials, self.engine.loop.time())
-            if isinstance(outbox, Attempt) and outbox.opened:
-                self._opened_runs.add((outbox.channel, outbox.run_id))
+            lane.delivered()
+            self._acked(ticket, serials)
         self._pump()
 
+    def _acked(self, ticket: Ticket, serials: tuple[str, ...]) -> None:
+        outbox = ticket.outbox
+        outbox.acked(ticket, serials, self.engine.loop.time())
+        self._refusals.pop(outbox.channel, None)
+        if isinstance(outbox, Attempt) and outbox.opened:
+            self._opened_runs[outbox.channel, outbox.run_id] = None
+            if len(self._opened_runs) > _REMEMBERED_RUNS:
+                del self._opened_runs[next(iter(self._opened_runs))]
+
     def _refused(self, ticket: Ticket, err: PublishError) -> None:
-        channel, now = ticket.outbox.channel, self.engine.loop.time()
-        self._error = err
-        if 42900 <= err.code < 43000:
-            ticket.outbox.unsent(ticket)
-            self._schedule.limited(channel, connection=err.code == _CONNECTION_RATE, now=now)
+        outbox, now = ticket.outbox, self.engine.loop.time()
+        if err.code in _RATE_CODES:
+            outbox.unsent(ticket)
+            self._schedule.limited(outbox.channel, connection=err.code not in _CHANNEL_RATE_CODES, now=now)
         elif err.retryable or isinstance(err, MessageTooLargeError):
-            logger.error("%s", err)
-            ticket.outbox.abandon(ticket)
+            logger.error("%s; that part of the output is lost to viewers, the activity's result is not", err)
+            outbox.abandon(ticket)
+            if isinstance(outbox, Attempt):
+                self._abandoned[outbox] = err
         else:
-            ticket.outbox.unsent(ticket)
-            self._schedule.pause(channel, now + REFUSED_PAUSE_S)
-            self._report(err)
+            outbox.unsent(ticket)
+            self._schedule.pause(outbox.channel, now + self._timeouts.refused_pause_s)
+            self._refusals[outbox.channel] = err
+            self._reports.refused(err)
 
     def _forget_done(self) -> None:
         for place in [place for place, attempt in self._current.items() if attempt.done]:
             del self._current[place]
         for channel, number in self._schedule.drop_done():
-            lane = self._lanes.get(number)
-            if lane is not None and lane.connection is not None:
-                lane.connection.release(channel)
+            self._refusals.pop(channel, None)
+            self._reports.forget(channel)
+            connection = self._lanes[number][0].connection if number in self._lanes else None
+            if connection is not None:
+                connection.release(channel)
 
     def _settle_endings(self) -> None:
         waiting: list[_Ending] = []
         for ending in self._endings:
-            if ending.attempt.done:
-                _resolve(
-                    ending, Outcome(Delivery.DELIVERED, ending.attempt.lost_chars, self._gap_error(ending.attempt))
-                )
-            elif not ending.patient and not self._within_reach(ending.attempt):
-                _resolve(ending, Outcome(Delivery.HELD, ending.attempt.lost_chars, self._error))
-            else:
+            outcome = self._outcome(ending)
+            if outcome is None:
                 waiting.append(ending)
+            elif not ending.future.done():
+                ending.future.set_result(outcome)
         self._endings = waiting
 
-    def _gap_error(self, attempt: Attempt) -> PublishError | None:
-        return self._error if attempt.lost_chars or (attempt.muted and not attempt.opened) else None
+    def _outcome(self, ending: _Ending) -> Outcome | None:
+        """Give what became of an attempt, ``None`` while it is worth waiting."""
+        attempt = ending.attempt
+        if attempt.done:
+            return Outcome(Delivery.DELIVERED, attempt.lost_chars, self._abandoned.get(attempt))
+        if self._within_reach(attempt):
+            return None
+        error = self._refusals.get(attempt.channel) or self._lane_error(attempt)
+        if ending.patient and (error is None or error.retryable):
+            return None
+        return Outcome(Delivery.HELD, attempt.lost_chars, error)
+
+    def _lane_error(self, outbox: Outbox) -> PublishError | None:
+        lane = self._lane_of(outbox)
+        return lane.error if lane is not None else None
+
+    def _lane_of(self, outbox: Outbox) -> Lane | None:
+        number = self._schedule.lane_of(outbox.channel)
+        return self._lanes[number][0] if number in self._lanes else None
 
     def _within_reach(self, outbox: Outbox) -> bool:
-        number = self._schedule.lane_of(outbox.channel)
-        lane = self._lanes.get(number) if number is not None else None
-        return (lane is None or lane.failures == 0) and not self._schedule.is_paused(
-            outbox.channel, self.engine.loop.time()
-        )
+        lane = self._lane_of(outbox)
+        paused = self._schedule.is_paused(outbox.channel, self.engine.loop.time())
+        return (lane is None or lane.within_reach) and not paused
 
     def _arm(self, now: float) -> None:
         if self._timer is not None:
@@ -342,64 +353,37 @@ class Publisher:
 
     # Lanes.
 
-    async def _run_lane(self, number: int, lane: _Lane) -> None:
-        try:
-            while number in self._schedule.lanes_with_work():
-                await self._run_connection(number, lane, self._connect())
-        finally:
-            del self._lanes[number]
+    def _start_lanes(self) -> None:
+        for number in self._schedule.lanes_with_work() - self._lanes.keys():
+            lane = Lane(
+                number,
+                self._connect,
+                lambda number=number: number in self._schedule.lanes_with_work(),
+                self._pump,
+                self._reports,
+                self._timeouts,
+            )
+            task = self.engine.loop.create_task(lane.run())
+            self._lanes[number] = lane, task
+            task.add_done_callback(partial(self._lane_ended, number))
 
-    async def _run_connection(self, number: int, lane: _Lane, connection: Connection) -> None:
-        try:
-            await connection.open()
-            self._reached(lane)
-            lane.connection = connection
+    def _lane_ended(self, number: int, task: asyncio.Task[None]) -> None:
+        # What came while the lane was closing waits for the next one.
+        del self._lanes[number]
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            report_unexpected("run a lane", error)
+            self.engine.loop.call_later(_RESTART_S, self._pump)
+        else:
             self._pump()
-            await self._until_lost_or_idle(number, connection)
-        except PublishError as err:
-            self._unreachable(lane, err)
-            await asyncio.sleep(_backoff_s(lane.failures) if err.retryable else REFUSED_PAUSE_S)
-        finally:
-            lane.connection = None
-            await connection.close()
 
-    async def _until_lost_or_idle(self, number: int, connection: Connection) -> None:
-        while True:
-            done, _ = await asyncio.wait({connection.lost}, timeout=IDLE_S)
-            if done or number not in self._schedule.lanes_with_work():
-                return
 
-    def _reached(self, lane: _Lane) -> None:
-        if lane.failures:
-            logger.info("connected to Ably again; held text is being sent")
-        lane.failures = 0
-        self._error = None
-        self._reported.clear()
-
-    def _unreachable(self, lane: _Lane, err: PublishError) -> None:
-        lane.failures += 1
-        self._error = err
-        if err.retryable and lane.failures == 1:
-            logger.warning("%s; activities go on, their text is held and sent later", err)
-        elif not err.retryable:
-            self._report(err)
-        self._pump()
-
-    def _report(self, err: PublishError) -> None:
-        if (err.channel, err.code) not in self._reported:
-            self._reported.add((err.channel, err.code))
-            logger.error("%s; activities go on; trying again every %.0f s", err, REFUSED_PAUSE_S)
+async def _reported(work: Coroutine[object, object, None]) -> None:
+    try:
+        await work
+    except Exception as err:  # noqa: BLE001 - nobody awaits it
+        report_unexpected("do something in the background", err)
 
 
 def _is_over(outbox: Outbox) -> bool:
     return not isinstance(outbox, Attempt) or outbox.finished
-
-
-def _backoff_s(failures: int) -> float:
-    spread = random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
-    return spread * _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1]
-
-
-def _resolve(ending: _Ending, outcome: Outcome) -> None:
-    if not ending.future.done():
-        ending.future.set_result(outcome)

@@ -45,10 +45,15 @@ class Reports:
     def back(self, lane: int) -> None:
         """Say that Ably takes messages again, once the last lane is back."""
         if lane in self._away:
-            self._away.discard(lane)
+            self.left(lane)
             if not self._away:
                 logger.info("connected to Ably again; held text is being sent")
-                self.forget("")
+
+    def left(self, lane: int) -> None:
+        """Forget a lane that is not used any more."""
+        self._away.discard(lane)
+        if not self._away:
+            self.forget("")
 
     def refused(self, err: PublishError) -> None:
         """Say that Ably refuses a channel, or the credentials, once until ``forget``."""

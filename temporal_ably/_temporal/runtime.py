@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from temporal_ably._publisher.preparation import Preparation
 from temporal_ably._publisher.publisher import Publisher
 from temporal_ably._publisher.schedule import Rates
 from temporal_ably._temporal.watcher import Owned, Watchers
-from temporal_ably._transport.base import Credentials
+from temporal_ably._transport.base import Credentials, Timeouts
 from temporal_ably._transport.realtime import RealtimeConnection
 from temporal_ably._wire.events import Run
 
@@ -40,6 +41,7 @@ class Route:
     credentials: Credentials
     rates: Rates
     buffer_bytes: int
+    timeouts: Timeouts
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def open_run(bound: Binding) -> Run:
     return Run(bound.run, f"{bound.run}/in")
 
 
-_shared: dict[Route, Shared] = {}
+# By process: a forked child has a copy of this, but not the engine's thread.
+_shared: dict[tuple[int, Route], Shared] = {}
 _lock = threading.Lock()
 
 
@@ -76,9 +79,10 @@ class Runtime:
 
     Args:
         settings: valid settings with a key.
+        timeouts: how long the publisher waits for Ably.
     """
 
-    def __init__(self, settings: AblySettings) -> None:
+    def __init__(self, settings: AblySettings, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008 - frozen
         key = settings.api_key.get_secret_value() if settings.api_key else ""
         rates = Rates(
             settings.messages_per_second_channel, settings.messages_per_second_connection, settings.max_connections
@@ -90,35 +94,37 @@ class Runtime:
             flush_timeout=settings.flush_timeout,
             full_tags=settings.tags == "full",
         )
-        self._route = Route(credentials, rates, settings.buffer_bytes)
+        self._route = Route(credentials, rates, settings.buffer_bytes, timeouts)
         self._expose_errors = settings.expose_errors
         self.streamed_activities: set[str] = set()
 
     @property
     def active(self) -> Shared | None:
         """What is shared, if anything was ever streamed on this route."""
-        return _shared.get(self._route)
+        return _shared.get((os.getpid(), self._route))
 
     def shared(self) -> Shared:
         """Give what is shared; the first call of the process starts the engine."""
-        found = _shared.get(self._route)
+        found = self.active
         return found if found is not None else self._make_shared()
 
     def _make_shared(self) -> Shared:
         with _lock:
-            found = _shared.get(self._route)
+            found = self.active
             if found is None:
                 found = self._new_shared()
-                _shared[self._route] = found
+                _shared[os.getpid(), self._route] = found
             return found
 
     def _new_shared(self) -> Shared:
         route, runs_on = self._route, engine()
 
         def connect() -> RealtimeConnection:
-            return RealtimeConnection(route.credentials)
+            return RealtimeConnection(route.credentials, route.timeouts)
 
-        publisher = Publisher(runs_on, connect, rates=route.rates, buffer_bytes=route.buffer_bytes)
+        publisher = Publisher(
+            runs_on, connect, rates=route.rates, buffer_bytes=route.buffer_bytes, timeouts=route.timeouts
+        )
         preparation = Preparation(publisher)
         watchers = Watchers(publisher, preparation, expose_errors=self._expose_errors)
         shared = Shared(publisher, preparation, watchers)

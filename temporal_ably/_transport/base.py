@@ -10,6 +10,22 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from temporal_ably._wire.operations import Operation
+    from temporal_ably.errors import PublishError
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long things may take, in seconds.
+
+    ``idle_s``: a connection without work is kept so long. ``refused_pause_s``: what Ably refuses
+    (credentials, a channel) is tried again so often.
+    """
+
+    probe_s: float = 3.0
+    connect_s: float = 10.0
+    operation_s: float = 10.0
+    idle_s: float = 30.0
+    refused_pause_s: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +60,7 @@ class Connection(Protocol):
     """One connection. It is used once: after ``lost`` is done it is closed and replaced."""
 
     @property
-    def lost(self) -> asyncio.Future[Exception]:
+    def lost(self) -> asyncio.Future[PublishError]:
         """Done, with the reason, once the connection is not to be trusted any more."""
         ...
 

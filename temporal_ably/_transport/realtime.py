@@ -16,7 +16,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from temporal_ably._transport.base import Credentials, Stored
+from temporal_ably._transport.base import Credentials, Stored, Timeouts
 from temporal_ably._transport.secrets import REDACTION, guard
 from temporal_ably._wire.operations import Append, Message, Operation, Publish
 from temporal_ably.errors import (
@@ -30,13 +30,12 @@ from temporal_ably.errors import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-CONNECT_TIMEOUT_S = 10.0
-OPERATION_TIMEOUT_S = 10.0
-_PROBE_TIMEOUT_S = 3.0
 _HISTORY_PAGE = 1000
 _HISTORY_PAGES = 20
 _TOKEN_TTL_S = 600
 _CAPABILITY_CODES = (40160, 40161, 40162, 40165, 40166)
+# Malformed key, unknown key, disabled account, forbidden, unknown app: nothing that time mends.
+_CREDENTIAL_CODES = (40005, *range(40100, 40200), *range(40300, 40500))
 
 
 # The SDK comes without type information: this is what we use of it.
@@ -61,7 +60,7 @@ class _State(Protocol):
 
 class _StateChange(Protocol):
     current: _State
-    reason: _AblyError | None
+    reason: Exception | None
 
 
 class _States(Protocol):
@@ -141,14 +140,16 @@ class RealtimeConnection:
 
     Args:
         credentials: how to reach and enter Ably.
+        timeouts: how long it waits for Ably.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008 - frozen
         self._credentials = credentials
+        self._timeouts = timeouts
         self._client: _Realtime | None = None
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = loop.create_future()
-        self.lost: asyncio.Future[Exception] = loop.create_future()
+        self.lost: asyncio.Future[PublishError] = loop.create_future()
 
     async def open(self) -> None:
         """Connect.
@@ -157,6 +158,15 @@ class RealtimeConnection:
             ConnectionLostError: if Ably cannot be reached in time.
             PublishError: if Ably refuses the credentials.
         """
+        try:
+            await self._open()
+        except PublishError:
+            raise
+        except Exception as err:
+            why = REDACTION.text(f"{type(err).__name__}: {err}")
+            raise ConnectionLostError(f"unable to connect to Ably; {why}; trying again") from err
+
+    async def _open(self) -> None:
         sdk = _sdk()
         guard(self._credentials.key)
         await self._probe()
@@ -170,12 +180,12 @@ class RealtimeConnection:
         )
         # The SDK tells listeners a loop turn late; its manager tells at once.
         self._client.connection.connection_manager.on("connectionstate", self._on_state)
-        await asyncio.wait({self._opened, self.lost}, timeout=CONNECT_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
-        if self._opened.done():
-            return
+        limit_s = self._timeouts.connect_s
+        await asyncio.wait({self._opened, self.lost}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         if self.lost.done():
             raise self.lost.result()
-        raise ConnectionLostError(f"unable to connect to Ably; no answer in {CONNECT_TIMEOUT_S:.0f} s; trying again")
+        if not self._opened.done():
+            raise ConnectionLostError(f"unable to connect to Ably; no answer in {limit_s:.0f} s; trying again")
 
     async def _probe(self) -> None:
         # The SDK does not notice a refused connection before its 10 s timeout.
@@ -183,7 +193,8 @@ class RealtimeConnection:
         if not port.isdigit():
             return
         try:
-            _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), _PROBE_TIMEOUT_S)
+            opening = asyncio.open_connection(host.strip("[]"), int(port))
+            _, writer = await asyncio.wait_for(opening, self._timeouts.probe_s)
         except (OSError, asyncio.TimeoutError) as err:
             raise ConnectionLostError(
                 f"unable to connect to Ably at {self._credentials.endpoint}; {err or 'no answer'}; "
@@ -199,17 +210,19 @@ class RealtimeConnection:
         elif state in ("disconnected", "suspended", "failed", "closed"):
             self._lose(self._connection_error(state, change.reason))
 
-    def _connection_error(self, state: str, reason: _AblyError | None) -> PublishError:
-        why = REDACTION.text(f"{reason.code}: {reason.message}") if reason else "no reason given"
-        if state == "failed" and reason is not None:
+    def _connection_error(self, state: str, reason: Exception | None) -> PublishError:
+        # The reason may also be an exception of the socket, without an Ably code.
+        code = getattr(reason, "message", None) and getattr(reason, "code", None)
+        why = REDACTION.text(f"{code}: {getattr(reason, 'message', '')}" if code else str(reason or "no reason given"))
+        if state == "failed" and isinstance(code, int) and code in _CREDENTIAL_CODES:
             return PublishError(
                 f"unable to connect to Ably; it refused the credentials ({why}); check ABLY_API_KEY",
-                code=reason.code,
+                code=code,
                 retryable=False,
             )
         return ConnectionLostError(f"unable to stay connected to Ably; {why}; trying again")
 
-    def _lose(self, reason: Exception) -> None:
+    def _lose(self, reason: PublishError) -> None:
         if not self.lost.done():
             self.lost.set_result(reason)
 
@@ -222,16 +235,17 @@ class RealtimeConnection:
         """
         if self._client is None or self.lost.done():
             raise ConnectionLostError("unable to publish; the connection is lost; trying again", channel=channel)
-        task = asyncio.ensure_future(_run(self._client.channels.get(channel), operation))
+        task = asyncio.ensure_future(_run(self._client.channels, channel, operation))
         task.add_done_callback(_retrieve)
-        await asyncio.wait({task, self.lost}, timeout=OPERATION_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        limit_s = self._timeouts.operation_s
+        await asyncio.wait({task, self.lost}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             self._lose(ConnectionLostError("unable to publish; Ably did not acknowledge in time; trying again"))
             raise ConnectionLostError("unable to publish; the outcome is unknown; trying again", channel=channel)
         return self._outcome(task, channel)
 
     def _outcome(self, task: asyncio.Task[list[str | None]], channel: str) -> tuple[str, ...]:
-        error = task.exception()
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             serials = tuple(serial for serial in task.result() if serial)
             if len(serials) == len(task.result()) > 0:
@@ -254,8 +268,9 @@ class RealtimeConnection:
         """
         sdk = _sdk()
         guard(self._credentials.key)
-        client = sdk.AblyRest(**self._rest_options())
+        client: _Rest | None = None
         try:
+            client = sdk.AblyRest(**self._rest_options())
             page = await client.channels.get(channel).history(limit=_HISTORY_PAGE)
             for _ in range(_HISTORY_PAGES):
                 for message in page.items:
@@ -269,7 +284,8 @@ class RealtimeConnection:
                 "check that the key has the history capability"
             ) from err
         finally:
-            await client.close()
+            if client is not None:
+                await client.close()
 
     def _rest_options(self) -> dict[str, str | int | bool]:
         credentials = self._credentials
@@ -298,7 +314,8 @@ class RealtimeConnection:
         await asyncio.wait({closing}, timeout=1.0)
 
 
-async def _run(channel: _Channel, operation: Operation) -> list[str | None]:
+async def _run(channels: _Channels, name: str, operation: Operation) -> list[str | None]:
+    channel = channels.get(name)
     if isinstance(operation, Publish):
         result = await channel.publish([_ably_message(message) for message in operation.messages])
         return list(result.serials)
@@ -355,9 +372,14 @@ def _refusal(error: _AblyError, channel: str) -> PublishError:
             retryable=False,
             channel=channel,
         )
-    return PublishError(
-        f"unable to publish to channel {channel}; {why}; trying again", code=error.code, channel=channel
-    )
+    if error.code in _CREDENTIAL_CODES and error.code != 40400:
+        return PublishError(
+            f"unable to publish to channel {channel}; {why}; check ABLY_API_KEY and the Ably account",
+            code=error.code,
+            retryable=False,
+            channel=channel,
+        )
+    return PublishError(f"unable to publish to channel {channel}; {why}", code=error.code, channel=channel)
 
 
 def _token(key: str) -> str:

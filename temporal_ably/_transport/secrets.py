@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
+import traceback
 import urllib.parse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
 
 _TREES = ("ably", "websockets", "httpx", "httpcore", "hpack", "h2")
+# Made when the first HTTP/2 connection is, too late for that connection's headers.
+_LATE = ("hpack.hpack", "hpack.table")
+# A JWT, and one in base64, as REST requests carry it.
+_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|ZXlK[\w+/]+=*")
 _SHOWN = "[secret]"
 ENGINE_THREAD = "temporal-ably"
+
+logger = logging.getLogger("temporal_ably")
 
 
 class Redaction(logging.Filter):
@@ -33,7 +45,7 @@ class Redaction(logging.Filter):
         """Blot out the secrets in a text."""
         for secret in self._secrets:
             text = text.replace(secret, _SHOWN)
-        return text
+        return _TOKEN.sub(_SHOWN, text)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Blot out the secrets in a record; what the SDK says on our own thread is kept back when quiet."""
@@ -44,12 +56,35 @@ class Redaction(logging.Filter):
         if safe != message:
             record.msg, record.args = safe, None
         if record.exc_info:
-            # Handlers use the cached text and never format the exception again.
-            record.exc_text = self.text(logging.Formatter().formatException(record.exc_info))
+            # Handlers show the cached text; some would still look into the exception itself.
+            shown = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = self.text(shown)
+            if record.exc_text != shown:
+                record.exc_info = None
         return True
 
 
 REDACTION = Redaction()
+
+
+def describe(err: BaseException) -> str:
+    """Give an exception with its traceback, without secrets."""
+    return REDACTION.text("".join(traceback.format_exception(type(err), err, err.__traceback__)))
+
+
+def report_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Handle what goes wrong on the engine's loop where nobody waits for it.
+
+    The SDK leaves failed tasks of its own behind whenever a connection breaks; the publisher has said
+    so already.
+    """
+    work = context.get("future") or context.get("task")
+    code = getattr(getattr(work, "get_coro", lambda: None)(), "cr_code", None)
+    module = getattr(code, "co_filename", "")
+    err = context.get("exception")
+    shown = REDACTION.text(f"{context.get('message')}") + (f"; {describe(err)}" if err else "")
+    level = logging.DEBUG if re.search(r"[/\\](ably|websockets)[/\\]", module) else logging.ERROR
+    logger.log(level, "on the publisher's event loop: %s", shown)
 
 
 def guard(key: str) -> None:
@@ -60,7 +95,7 @@ def guard(key: str) -> None:
     Filters do not reach child loggers, so each gets its own; calling again covers those made meanwhile.
     """
     REDACTION.register(key)
-    for name in list(logging.root.manager.loggerDict):
+    for name in {*logging.root.manager.loggerDict, *_LATE}:
         if name.partition(".")[0] in _TREES:
             logging.getLogger(name).addFilter(REDACTION)
     sdk = logging.getLogger("ably")
