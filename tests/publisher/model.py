@@ -71,7 +71,7 @@ class Channel:
             message = replace(message, data=before.data + message.data)
         else:
             assert message.data.startswith(before.data), "an update that is no extension is not shown live"
-        self.messages[operation.serial] = message
+        self.messages[operation.serial] = replace(message, id=before.id)
         return (self._tick(),)
 
     def _create(self, message: Message) -> str:
