@@ -1,8 +1,8 @@
 # One word a task. Each task sets up what it needs first: see scripts/setup.py.
 PYTHON ?= python3
 BIN := .venv/bin
-NODE := PATH="$(CURDIR)/$(BIN):$$PATH" node
-PYTHON_CODE := temporal_ably tests scripts
+ACTIVATED := PATH="$(CURDIR)/$(BIN):$$PATH"
+PYRIGHT := node scripts/pyright/node_modules/pyright/index.js
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-python demo dev test lint types format locks
@@ -23,7 +23,7 @@ dev: setup-python  ## run the local stand-in for Ably
 	@$(BIN)/temporal-ably dev $(ARGS)
 
 test: setup  ## run every test; make test ARGS="-k name" runs some
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(ACTIVATED) python -m pytest $(ARGS)
 
 lint: setup-python  ## check style and the import contract
 	@$(BIN)/ruff check .
@@ -31,8 +31,8 @@ lint: setup-python  ## check style and the import contract
 	@$(BIN)/lint-imports
 
 types: setup  ## check types, of the code and of what users receive
-	@$(NODE) scripts/pyright/node_modules/pyright/index.js
-	@$(NODE) scripts/pyright/node_modules/pyright/index.js --verifytypes temporal_ably --ignoreexternal
+	@$(ACTIVATED) $(PYRIGHT)
+	@$(ACTIVATED) $(PYRIGHT) --verifytypes temporal_ably --ignoreexternal
 
 format: setup-python  ## rewrite the code in its one style
 	@$(BIN)/ruff check --fix-only --quiet .
