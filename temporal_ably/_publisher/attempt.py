@@ -155,9 +155,14 @@ class Attempt:
             self._close_all("complete" if reason == "complete" else "cancelled", now)
         self._since = now
 
-    def fence(self, now: float) -> None:
-        """Let nothing more out but the close of open streams."""
-        if self._finish == "complete" and not self.plan.background:
+    def fence(self, now: float, *, superseded: bool = False) -> None:
+        """Let nothing more out but the close of open streams.
+
+        Args:
+            now: seconds of the engine's clock.
+            superseded: whether a later attempt of the step is known.
+        """
+        if self._finish == "complete" and not (superseded or self.plan.background):
             # The activity succeeded in time; what is still held is canonical.
             return
         self._fenced = True

@@ -46,8 +46,13 @@ class Preparation:
             known = self._known[place] = asyncio.ensure_future(self._learn(plan, reset, sweeps))
             if len(self._known) > _REMEMBERED:
                 del self._known[next(iter(self._known))]
-        attempt.release(await known)
-        self._publisher.wake()
+        run = plan.run
+        try:
+            run = await known
+        finally:
+            # A held attempt would wait for ever, and the end of its run with it.
+            attempt.release(run)
+            self._publisher.wake()
 
     async def _learn(self, plan: Plan, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> Run:
         recalled = await _read(self._publisher, plan.channel, plan.run.id)

@@ -146,13 +146,17 @@ class Publisher:
         self._schedule.add(outbox, now)
 
     def add_attempt(self, attempt: Attempt, now: float) -> None:
-        """Take an attempt in; an earlier one of the same step in this process is fenced."""
+        """Take an attempt in; of two attempts of a step in this process the earlier one is fenced."""
         plan = attempt.plan
         place = (plan.channel, plan.run.id, plan.step)
-        earlier = self._current.get(place)
-        if earlier is not None and not earlier.done:
-            earlier.fence(now)
-        self._current[place] = attempt
+        other = self._current.get(place, attempt)
+        if other.plan.origin.started_us > plan.origin.started_us:
+            # One that should be dead, and streams its first chunk only now.
+            attempt.fence(now, superseded=True)
+        elif other is not attempt:
+            other.fence(now, superseded=True)
+        if not attempt.muted:
+            self._current[place] = attempt
         if (plan.channel, plan.run.id) in self._opened_runs:
             attempt.run_is_open()
         self._schedule.add(attempt, now)

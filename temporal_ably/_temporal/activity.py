@@ -246,17 +246,16 @@ class ActivityInbound(ActivityInboundInterceptor):
         stream = ActivityStream(sink)
         token = set_current(stream)
         try:
-            return await self._run(input, sink)
+            return await self._run(input, sink, stream)
         finally:
-            stream.end()
             reset_current(token)
 
-    async def _run(self, input: ExecuteActivityInput, sink: AttemptSink) -> object:
+    async def _run(self, input: ExecuteActivityInput, sink: AttemptSink, stream: ActivityStream) -> object:
         streams = bool(getattr(input.fn, STREAMING_MARK, False))
         if streams and not sink.replaces_something:
             sink.open()
         try:
-            result = await self.next.execute_activity(input)
+            result = await self._run_user_code(input, stream)
         except EncodeError as err:
             await sink.fail()
             raise from_encode_error(err) from err
@@ -267,6 +266,12 @@ class ActivityInbound(ActivityInboundInterceptor):
         if self._runtime.options.fail and outcome is not None and not outcome.whole:
             raise from_outcome(outcome)
         return result
+
+    async def _run_user_code(self, input: ExecuteActivityInput, stream: ActivityStream) -> object:
+        try:
+            return await self.next.execute_activity(input)
+        finally:
+            stream.end()
 
 
 class _ActivityOutbound(ActivityOutboundInterceptor):

@@ -9,6 +9,7 @@ continue-as-new and resets, which go on with the same run.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from temporal_ably._publisher.attempt import Plan
 from temporal_ably._publisher.recall import recall
+from temporal_ably._publisher.reports import report_unexpected
 from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._temporal.headers import extract
 from temporal_ably._wire.events import Run, RunClosed, RunReason
@@ -29,6 +31,8 @@ from temporal_ably._wire.tags import Origin
 from temporal_ably.errors import HistoryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from temporalio.api.history.v1 import HistoryEvent
 
     from temporal_ably._publisher.preparation import Preparation
@@ -76,22 +80,36 @@ class Closed:
 
 def read_close(event: HistoryEvent) -> Closed | None:
     """Read a close event, ``None`` for any other event."""
-    kind = event.event_type
-    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
-        return Closed()
-    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
-        return Closed("cancelled")
-    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
-        return Closed(following=event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id)
-    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
-        return Closed("error", error=event.workflow_execution_terminated_event_attributes.reason, terminated=True)
-    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
-        failed = event.workflow_execution_failed_event_attributes
-        return _failed(failed.retry_state, failed.new_execution_run_id, failed.failure.message)
-    if kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
-        timed_out = event.workflow_execution_timed_out_event_attributes
-        return _failed(timed_out.retry_state, timed_out.new_execution_run_id, "the workflow timed out")
-    return None
+    read = _READERS.get(event.event_type)
+    return read(event) if read is not None else None
+
+
+def _continued(event: HistoryEvent) -> Closed:
+    return Closed(following=event.workflow_execution_continued_as_new_event_attributes.new_execution_run_id)
+
+
+def _terminated(event: HistoryEvent) -> Closed:
+    return Closed("error", error=event.workflow_execution_terminated_event_attributes.reason, terminated=True)
+
+
+def _failure(event: HistoryEvent) -> Closed:
+    failed = event.workflow_execution_failed_event_attributes
+    return _failed(failed.retry_state, failed.new_execution_run_id, failed.failure.message)
+
+
+def _timeout(event: HistoryEvent) -> Closed:
+    timed_out = event.workflow_execution_timed_out_event_attributes
+    return _failed(timed_out.retry_state, timed_out.new_execution_run_id, "the workflow timed out")
+
+
+_READERS: dict[int, Callable[[HistoryEvent], Closed]] = {
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: lambda _: Closed(),
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED: lambda _: Closed("cancelled"),
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW: _continued,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED: _terminated,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: _failure,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT: _timeout,
+}
 
 
 def _failed(retry_state: int, following: str, error: str) -> Closed:
@@ -149,31 +167,31 @@ class Watchers:
     async def _settle_one(self, owned: Owned, client: Client) -> None:
         try:
             closed = await _follow(client, owned, wait=False)
+            task = self._tasks.get((owned.channel, owned.run.id))
+            if closed is not None and task is not None:
+                task.cancel()
+                await self._end(owned, client, closed)
         except RPCError as err:
             logger.debug("unable to look at workflow %s before exit; %s", owned.owner_id, err)
-            return
-        task = self._tasks.get((owned.channel, owned.run.id))
-        if closed is not None and task is not None:
-            task.cancel()
-            await self._end(owned, client, closed)
+        except Exception as err:  # noqa: BLE001 - nobody awaits it
+            report_unexpected("end a run before exit", err)
 
     async def _watch(self, owned: Owned, client: Client, *, check_opened: bool) -> None:
         if check_opened and not await self._was_opened(owned):
             return
-        failures = 0
-        while True:
+        for failures in itertools.count():
             try:
                 closed = await _follow(client, owned, wait=True)
-            except RPCError as err:
-                if err.status == RPCStatusCode.NOT_FOUND:
-                    logger.debug("workflow %s of run %s is not known any more", owned.owner_id, owned.run.id)
+                if closed is not None:
+                    await self._end(owned, client, closed)
                     return
-                await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
-                failures += 1
-                continue
-            if closed is not None:
-                await self._end(owned, client, closed)
-                return
+            except RPCError as err:
+                logger.debug("unable to watch workflow %s of run %s; %s", owned.owner_id, owned.run.id, err)
+                if err.status == RPCStatusCode.NOT_FOUND:
+                    return
+            except Exception as err:  # noqa: BLE001 - a watcher that dies would leave its run open for ever
+                report_unexpected("watch a workflow", err)
+            await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
 
     async def _was_opened(self, owned: Owned) -> bool:
         try:
