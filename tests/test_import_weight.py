@@ -1,6 +1,6 @@
 """`import temporal_ably` stays light: a workflow's sandbox repeats it for every workflow instance.
 
-What `temporalio` loads by itself does not count: the sandbox shares that. (`temporalio.worker` loads pydantic, for one.)
+What `temporalio` loads by itself does not count: the sandbox shares that. (`temporalio.worker` loads pydantic.)
 """
 
 from __future__ import annotations
