@@ -5,6 +5,7 @@ Nobody who wrote the replaced steps may be alive, so the channel's history is th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -17,7 +18,7 @@ from temporal_ably._wire.operations import Message
 from temporal_ably.errors import DecodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from temporal_ably._transport.base import Stored
 
@@ -44,9 +45,14 @@ def recall(stored: Iterable[Stored], run_id: str) -> Recalled:
         if isinstance(event, RunClosed):
             ended = ended or event.run.id == run_id
         elif isinstance(event, StepOpened) and event.step.run.id == run_id:
-            headers = cast("Mapping[str, str]", message.extras.get("headers") or {})
-            newest[event.step.id] = max(newest.get(event.step.id, 0), tags.started_us(headers) or 0)
+            newest[event.step.id] = max(newest.get(event.step.id, 0), _started_us(message))
     return Recalled(ended, newest)
+
+
+def _started_us(message: Stored) -> int:
+    # Anybody may publish to the channel, headers of any shape.
+    headers = message.extras.get("headers")
+    return tags.started_us(cast("Mapping[str, object]", headers)) or 0 if isinstance(headers, Mapping) else 0
 
 
 def resolve_run(run: Run, reset: Reset | None, recalled: Recalled) -> Run:

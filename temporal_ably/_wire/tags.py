@@ -89,7 +89,7 @@ def run_tags(owner_id: str, owner_run_id: str) -> dict[str, str]:
     return {VERSION: CONTRACT_VERSION, WORKFLOW_ID: owner_id, RUN_ID: owner_run_id}
 
 
-def started_us(headers: Mapping[str, str]) -> int | None:
+def started_us(headers: Mapping[str, object]) -> int | None:
     """Read an attempt's start time in microseconds, ``None`` where the tag is absent or malformed."""
-    text = headers.get(STARTED, "")
-    return int(text) if _NUMBER.fullmatch(text) else None
+    text = headers.get(STARTED)
+    return int(text) if isinstance(text, str) and _NUMBER.fullmatch(text) else None

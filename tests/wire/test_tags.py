@@ -66,5 +66,9 @@ def test_malformed_start_time_reads_as_none(text: str) -> None:
     assert tags.started_us({tags.STARTED: text}) is None
 
 
+def test_start_time_that_is_no_text_reads_as_none() -> None:
+    assert tags.started_us({tags.STARTED: 7}) is None
+
+
 def test_absent_start_time_reads_as_none() -> None:
     assert tags.started_us({}) is None
