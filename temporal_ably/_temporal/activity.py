@@ -47,13 +47,14 @@ _SHARE_OF_DEADLINE = 5
 class Fence:
     """Whether an attempt may still write, by a clock that no suspension of the process stops.
 
-    The process of a timed-out attempt learns late, or never, that it is one. Heartbeats are
-    throttled, so the server may have seen one up to a timeout later than it was made.
+    The process of a timed-out attempt learns late, or never, that it is one. The server counts a
+    heartbeat timeout from the start; later, because heartbeats are throttled, from up to a timeout
+    after the last one was made.
     """
 
     def __init__(self, info: activity.Info) -> None:
         self._heartbeat_s = info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout else None
-        self._last_heartbeat = time.monotonic()
+        self._silent_at = time.monotonic() + (self._heartbeat_s or float("inf"))
         self._closed = False
         waited = info.started_time - info.scheduled_time
         left = [info.start_to_close_timeout]
@@ -64,7 +65,8 @@ class Fence:
 
     def heartbeat(self) -> None:
         """Note a heartbeat."""
-        self._last_heartbeat = time.monotonic()
+        if self._heartbeat_s is not None:
+            self._silent_at = time.monotonic() + 2 * self._heartbeat_s
 
     def close(self) -> None:
         """Let nothing more out."""
@@ -77,9 +79,7 @@ class Fence:
 
     def allows(self) -> bool:
         """Tell whether the attempt may still write."""
-        now = time.monotonic()
-        beats = self._heartbeat_s is None or now < self._last_heartbeat + 2 * self._heartbeat_s
-        return not self._closed and now < self._deadline and beats
+        return not self._closed and time.monotonic() < min(self._deadline, self._silent_at)
 
 
 class AttemptSink:

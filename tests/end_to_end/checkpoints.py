@@ -12,28 +12,51 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from temporalio import activity
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 ADDRESS = "STORY_CHECKPOINTS"
 WAIT_S = 30.0
+BEAT_S = 0.1
 
 
-async def checkpoint(place: str) -> None:
-    """Wait here until the story says so. It may be cancelled like any await."""
+async def checkpoint(place: str, *, beating: bool = False) -> None:
+    """Wait here until the story says so. It may be cancelled like any await.
+
+    Args:
+        place: what the story calls it.
+        beating: whether to heartbeat meanwhile.
+    """
     reader, writer = await asyncio.open_connection(*_address())
+    heart = asyncio.ensure_future(_beat()) if beating else None
     try:
         writer.write(f"{place}\n".encode())
         await reader.read()
     finally:
         writer.close()
+        if heart:
+            heart.cancel()
 
 
-def checkpoint_in_a_thread(place: str) -> None:
-    """Wait here, in a thread, until the story says so."""
+async def _beat() -> None:
+    while True:
+        activity.heartbeat()
+        await asyncio.sleep(BEAT_S)
+
+
+def checkpoint_in_a_thread(place: str, *, beating: bool = False) -> None:
+    """Wait here, in a thread, until the story says so; see `checkpoint`."""
     with socket.create_connection(_address()) as connection:
         connection.sendall(f"{place}\n".encode())
-        connection.recv(1)
+        connection.settimeout(BEAT_S if beating else None)
+        while True:
+            try:
+                connection.recv(1)
+                return
+            except TimeoutError:
+                activity.heartbeat()
 
 
 def _address() -> tuple[str, int]:

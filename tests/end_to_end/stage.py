@@ -78,6 +78,11 @@ class Stage:
             self.server.endpoint, session_name(workflow_id), key=self.server.key, client_id=client_id
         )
 
+    def written(self, workflow_id: str) -> str:
+        """All text that was ever sent to the session of a workflow, shown or not."""
+        sent = (operation.get("data") for operation in self.server.operations(session_name(workflow_id)))
+        return "".join(data for data in sent if isinstance(data, str))
+
     async def assert_shown(
         self, live: Viewer, workflow_id: str, texts: Sequence[str], *, status: str = "complete"
     ) -> None:
