@@ -58,6 +58,11 @@ class Shared:
         await self.publisher.drain(timeout_s)
         await self.publisher.close_if_idle()
 
+    async def drain_at_exit(self, timeout_s: float) -> None:
+        """Drain, and leave no call to Temporal open: its answer would find the interpreter gone."""
+        await self.drain(timeout_s)
+        await self.watchers.stop()
+
 
 def open_run(bound: Binding) -> Run:
     """Give the run of a binding.
@@ -129,7 +134,7 @@ class Runtime:
         watchers = Watchers(publisher, preparation, expose_errors=self._expose_errors)
         shared = Shared(publisher, preparation, watchers)
         timeout_s = self.options.flush_timeout.total_seconds()
-        runs_on.on_exit(lambda: shared.drain(timeout_s))
+        runs_on.on_exit(lambda: shared.drain_at_exit(timeout_s))
         return shared
 
     def workflow_closed(self, bound: Binding, run_id: str, workflow_type: str) -> None:

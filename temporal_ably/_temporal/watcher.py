@@ -164,6 +164,14 @@ class Watchers:
         if last:
             await asyncio.wait([asyncio.ensure_future(each) for each in last], timeout=_SETTLE_S)
 
+    async def stop(self) -> None:
+        """Watch no more."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
     async def _settle_one(self, owned: Owned, client: Client) -> None:
         try:
             closed = await _follow(client, owned, wait=False)
