@@ -162,9 +162,11 @@ class Publisher:
         self._schedule.add(attempt, now)
 
     def is_writing(self, plan: Plan) -> bool:
-        """Tell whether this process writes the plan's step."""
+        """Tell whether this process writes the plan's step, in an attempt that is not older than the plan."""
         attempt = self._current.get((plan.channel, plan.run.id, plan.step))
-        return attempt is not None and not attempt.done
+        if attempt is None or attempt.done:
+            return False
+        return attempt.plan.origin.started_us >= plan.origin.started_us
 
     def end_run(self, end: RunEnd, now: float) -> None:
         """Publish a run's end once its own outboxes are empty; what is still being written is cut off."""
