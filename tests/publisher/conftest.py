@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,9 +18,17 @@ if TYPE_CHECKING:
 def engine() -> Iterator[Engine]:
     engine = Engine()
     yield engine
+    engine.submit(_cancel_all()).result(WAIT_S)
     engine.call(engine.loop.stop)
     engine._thread.join(WAIT_S)
     engine.loop.close()
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture
@@ -33,12 +42,10 @@ def publisher(engine: Engine, ably: FakeAbly, monkeypatch: pytest.MonkeyPatch) -
     rates = Rates(channel_per_s=1e6, connection_per_s=1e6)
     publisher = Publisher(engine, ably.connect, rates=rates, buffer_bytes=1_000_000)
     yield publisher
-    engine.submit(_stop(publisher)).result(WAIT_S)
+    engine.submit(_give_up(publisher)).result(WAIT_S)
 
 
-async def _stop(publisher: Publisher) -> None:
-    """Let go of the lanes, whatever is still waiting."""
+async def _give_up(publisher: Publisher) -> None:
+    """Let go of the connections, whatever still waits for them."""
     publisher._schedule._channels.clear()
-    for task in list(publisher._tasks):
-        task.cancel()
     await publisher.close_if_idle()

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from temporal_ably._publisher.attempt import Attempt, Plan
+from temporal_ably._publisher.preparation import Preparation
+from temporal_ably._publisher.run_end import RunEnd
+from temporal_ably._wire.events import Run, RunClosed
+from temporal_ably._wire.identity import Reset, Sweep
+from temporal_ably.errors import HistoryError
+from tests.publisher.fake import WAIT_S, FakeAbly
+from tests.publisher.model import ORIGIN, PLAN, RUN
+from tests.publisher.test_recall import flush, write
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from temporal_ably._publisher.publisher import Outcome, Publisher
+
+RESET = Reset("run-2", "wf", "run-1")
+SWEEPS = (Sweep("", 500, (0, 0)),)
+NO_HISTORY = HistoryError("unable to read the history of ai:wf; no; check that the key has the history capability")
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("temporal_ably._publisher.preparation._RETRY_S", (0.0, 0.0))
+
+
+def plan_of(step: str) -> Plan:
+    return replace(PLAN, step=step, origin=replace(ORIGIN, started_us=900))
+
+
+class Retry:
+    """Attempts of a retried or reset workflow run, held until they are prepared."""
+
+    def __init__(self, publisher: Publisher, reset: Reset | None = None) -> None:
+        self.publisher = publisher
+        self.preparation = Preparation(publisher)
+        self.reset = reset
+
+    def stream(self, *steps: str) -> list[Future[Outcome]]:
+        attempts = [Attempt(plan_of(step)) for step in steps]
+
+        def begin(now: float) -> None:
+            for attempt in attempts:
+                attempt.hold()
+                self.publisher.add_attempt(attempt, now)
+                attempt.open_part(1, 0, now)
+                attempt.text(1, f"new {attempt.plan.step}", now)
+                self.publisher.spawn(self.preparation.prepare(attempt, self.reset, SWEEPS))
+
+        self.publisher.post(begin)
+        return [self.publisher.post_finish(attempt, "complete", patient=True) for attempt in attempts]
+
+    def drain(self) -> None:
+        self.publisher.engine.submit(self.publisher.drain(WAIT_S)).result(WAIT_S)
+
+
+def last_attempts(ably: FakeAbly) -> dict[str, str]:
+    """What a stock client takes for each step's attempt: the step-start with the highest serial."""
+    found: dict[str, str] = {}
+    for message in ably.channels["ai:wf"].messages.values():
+        if message.name == "ai-step-start":
+            headers = message.extras["headers"]
+            found[str(headers["temporal-step"])] = str(headers["temporal-started"])
+    return found
+
+
+def test_dead_steps_are_buried_and_the_writers_own_is_replaced(publisher: Publisher, ably: FakeAbly) -> None:
+    for step in (":0:1", ":0:2", ":0:3"):
+        write(ably.channels["ai:wf"], step, 100)
+    retry = Retry(publisher)
+    [end] = retry.stream(":0:1")
+    assert end.result(WAIT_S).whole
+    retry.drain()
+    assert last_attempts(ably) == {":0:1": "900", ":0:2": "500", ":0:3": "500"}
+
+
+def test_step_that_is_being_written_again_is_never_buried(publisher: Publisher, ably: FakeAbly) -> None:
+    for step in (":0:1", ":0:2", ":0:3"):
+        write(ably.channels["ai:wf"], step, 100)
+    retry = Retry(publisher)
+    ends = retry.stream(":0:1", ":0:2")
+    assert all(end.result(WAIT_S).whole for end in ends)
+    retry.drain()
+    assert last_attempts(ably) == {":0:1": "900", ":0:2": "900", ":0:3": "500"}
+
+
+def test_step_that_is_written_again_before_its_tombstone_is_out_keeps_its_text(
+    publisher: Publisher, ably: FakeAbly
+) -> None:
+    for step in (":0:1", ":0:2"):
+        write(ably.channels["ai:wf"], step, 100)
+    preparation = Preparation(publisher)
+    ably.holding = True
+    publisher.engine.submit(preparation.sweep(plan_of(""), SWEEPS)).result(WAIT_S)
+    late = Attempt(plan_of(":0:2"))
+    publisher.post(lambda now: publisher.add_attempt(late, now))
+    publisher.post(lambda now: late.open_part(1, 0, now))
+    end = publisher.post_finish(late, "complete", patient=True)
+    ably.wait_for(lambda: ably.in_flight >= 2)
+    publisher.engine.call(ably.let_go)
+    assert end.result(WAIT_S).whole
+    publisher.engine.submit(publisher.drain(WAIT_S)).result(WAIT_S)
+    assert last_attempts(ably) == {":0:1": "500", ":0:2": "900"}
+
+
+def test_history_is_read_once_for_all_attempts_of_a_retry(publisher: Publisher, ably: FakeAbly) -> None:
+    write(ably.channels["ai:wf"], ":0:9", 100)
+    retry = Retry(publisher)
+    for end in [*retry.stream(":0:1", ":0:2"), *retry.stream(":0:3")]:
+        end.result(WAIT_S)
+    retry.drain()
+    assert ably.history_reads == 1
+    assert ably.sent.count("step-start") == 4
+
+
+def test_nothing_is_sent_before_the_history_is_known(publisher: Publisher, ably: FakeAbly) -> None:
+    attempt = Attempt(PLAN)
+    attempt.hold()
+    publisher.post(lambda now: publisher.add_attempt(attempt, now))
+    publisher.post(attempt.open)
+    other = Attempt(plan_of(":0:2"))
+    publisher.post(lambda now: publisher.add_attempt(other, now))
+    publisher.post(other.open)
+    publisher.post_finish(other, "complete", patient=True).result(WAIT_S)
+    assert set(last_attempts(ably)) == {":0:2"}
+
+
+def test_reset_of_an_ended_run_goes_on_beside_it_and_buries_nothing(publisher: Publisher, ably: FakeAbly) -> None:
+    channel = ably.channels["ai:wf"]
+    write(channel, ":0:1", 100)
+    flush(RunEnd("ai:wf", RunClosed(RUN, "complete"), "wf", "wf-run"), channel)
+    [end] = Retry(publisher, RESET).stream(":0:2")
+    assert end.result(WAIT_S).whole
+    [old, new] = [stream.step.run for stream in channel.streams()]
+    assert (old, new) == (RUN, Run("run/rrun-2", RUN.parent))
+    assert last_attempts(ably) == {":0:1": "100", ":0:2": "900"}
+
+
+def test_reset_of_a_run_that_goes_on_stays_in_it(publisher: Publisher, ably: FakeAbly) -> None:
+    write(ably.channels["ai:wf"], ":0:1", 100)
+    [end] = Retry(publisher, RESET).stream(":0:2")
+    assert end.result(WAIT_S).whole
+    assert {stream.step.run for stream in ably.channels["ai:wf"].streams()} == {RUN}
+
+
+def test_unreadable_history_is_tried_again(
+    publisher: Publisher, ably: FakeAbly, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(ably.channels["ai:wf"], ":0:2", 100)
+    ably.history_script.extend([NO_HISTORY, NO_HISTORY])
+    retry = Retry(publisher)
+    [end] = retry.stream(":0:1")
+    assert end.result(WAIT_S).whole
+    retry.drain()
+    assert last_attempts(ably)[":0:2"] == "500"
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_attempt_goes_on_without_a_history_and_says_so(
+    publisher: Publisher, ably: FakeAbly, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(ably.channels["ai:wf"], ":0:2", 100)
+    ably.history_script.extend([NO_HISTORY] * 3)
+    [end] = Retry(publisher).stream(":0:1")
+    assert end.result(WAIT_S).whole
+    assert last_attempts(ably) == {":0:1": "900", ":0:2": "100"}
+    assert caplog.records[-1].getMessage() == f"{NO_HISTORY}; going on without it, text of replaced steps may stay"
+
+
+def test_attempt_is_released_even_where_the_reading_fails_in_an_unforeseen_way(
+    publisher: Publisher, ably: FakeAbly, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(stored: object, run_id: str) -> None:
+        raise ZeroDivisionError(stored, run_id)
+
+    monkeypatch.setattr("temporal_ably._publisher.preparation.recall", fail)
+    [end] = Retry(publisher).stream(":0:1")
+    assert end.result(WAIT_S).whole
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_sweep_without_a_writer_buries_every_dead_step(publisher: Publisher, ably: FakeAbly) -> None:
+    for step in (":0:1", "/0.2:0:1"):
+        write(ably.channels["ai:wf"], step, 100)
+    publisher.engine.submit(Preparation(publisher).sweep(plan_of(""), SWEEPS)).result(WAIT_S)
+    publisher.engine.submit(publisher.drain(WAIT_S)).result(WAIT_S)
+    assert last_attempts(ably) == {":0:1": "500", "/0.2:0:1": "500"}
