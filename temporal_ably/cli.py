@@ -65,7 +65,9 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
         "Four acts: a plain stream; the network drops; three sub-agents; the model fails. With OPENAI_API_KEY set the "
         "model is a hosted one (OPENAI_MODEL), with ABLY_API_KEY set the channel is on your Ably account."
     )
-    parser.add_argument("--act", choices=["1", "2", "3", "4", "all"], default="all", help="play one act only")
+    parser.add_argument(
+        "--act", type=_acts, default="all", metavar="N", help="1, 2, 3, 4, several as in 3,4, or all (default)"
+    )
     parser.add_argument("--prompt", metavar="TEXT", help="ask this; act 3 takes it for its topic")
     parser.add_argument("--plain", action="store_true", help="plain lines, as without a terminal")
     parser.add_argument("--no-pause", action="store_true", help="do not wait for the Enter key between acts")
@@ -73,13 +75,25 @@ def _add_demo(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=_demo)
 
 
+def _acts(text: str) -> tuple[int, ...]:
+    if text == "all":
+        return (1, 2, 3, 4)
+    numbers = tuple(int(number) for number in text.split(","))
+    if not set(numbers) <= {1, 2, 3, 4}:
+        raise ValueError(text)
+    return numbers
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     from temporal_ably.demo import app
 
-    acts = (1, 2, 3, 4) if arguments.act == "all" else (int(arguments.act),)
     return app.run(
         app.Options(
-            acts, arguments.prompt, plain=arguments.plain, pause=not arguments.no_pause, record=arguments.record
+            arguments.act,
+            arguments.prompt,
+            plain=arguments.plain,
+            pause=not arguments.no_pause,
+            record=arguments.record,
         )
     )
 

@@ -118,7 +118,7 @@ ACTS = (
     Act(
         "stream",
         "A plain stream",
-        "A Temporal activity asks a model. What it says reaches the viewer through Ably, as it is said.",
+        "An activity asks a model. The viewer reads along, on its own Ably connection.",
         "Tell me a short story about a lighthouse keeper.",
         Answer.__name__,
         _question,
@@ -126,7 +126,7 @@ ACTS = (
     Act(
         "network",
         "The network drops",
-        "The viewer's socket is cut in the middle of the answer. The activity does not notice; the viewer resumes.",
+        "The viewer's socket is cut in mid-answer. The activity goes on; the viewer resumes.",
         "Tell me a short story about a sailor and a storm.",
         Answer.__name__,
         _question,
@@ -135,7 +135,7 @@ ACTS = (
     Act(
         "agents",
         "Three sub-agents",
-        "Three child workflows write into one session at once. Each piece of text says whose it is.",
+        "Three child workflows write into one session at once; each text says whose it is.",
         "lighthouses",
         Panel.__name__,
         _topic,
@@ -143,7 +143,7 @@ ACTS = (
     Act(
         "failure",
         "The model fails",
-        "The model fails in mid-sentence and Temporal tries again. The dead text is struck out, then gone.",
+        "The model fails in mid-sentence, Temporal tries again: dead text is struck out, then gone.",
         "Tell me a short story about a ship in the fog.",
         Answer.__name__,
         _question_for_a_failing_model,

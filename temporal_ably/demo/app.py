@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from temporal_ably.demo.plain import PlainView
 from temporal_ably.demo.record import Recorder
 from temporal_ably.demo.screen import Screen
 from temporal_ably.demo.services import Tempo, services
-from temporal_ably.demo.terminal import claimed_stdout, read_line
+from temporal_ably.demo.terminal import claimed_stdout, keys_ignored, read_line
 from temporal_ably.errors import TemporalAblyError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from temporal_ably.demo.acts import Act, Stage
     from temporal_ably.demo.frame import View
 
-_WELCOME = "temporal-ably demo: a real model, a real Temporal server, and a viewer on its own connection to Ably"
+_WELCOME = "temporal-ably demo: a real model, a real Temporal server, a viewer of its own\n"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ def run(options: Options) -> int:
             except (TemporalAblyError, WorkflowFailureError) as err:
                 recorder.warn(str(err))
                 return 1
+            finally:
+                recorder.close()
     if options.record is not None:
         recorder.save(options.record)
     return code
@@ -90,6 +93,7 @@ def _quiet(view: View) -> Generator[None]:
 
 
 async def _run(options: Options, view: View, *, interactive: bool) -> int:
+    _stop_like_ctrl_c()
     view.say(_WELCOME)
     async with services(view, options.tempo) as stage:
         equal = True
@@ -99,19 +103,36 @@ async def _run(options: Options, view: View, *, interactive: bool) -> int:
             view.announce(title, act.about)
             prompt = options.prompt or act.prompt
             if interactive:
-                view.ask(f'Press Enter for "{prompt}", or type your own: ')
+                view.ask(f'Ask "{prompt}" with Enter, or type your own: ')
                 prompt = await read_line() or prompt
-            equal &= (await play(act, stage, title=title, prompt=prompt)).equal
+            equal &= await _play(act, stage, title, prompt)
         if interactive:
-            equal &= await _converse(ACTS[0], stage)
+            equal &= await _converse(stage)
     return 0 if equal else 1
 
 
-async def _converse(act: Act, stage: Stage) -> bool:
+async def _converse(stage: Stage) -> bool:
     equal = True
     while True:
-        stage.view.ask("\nAsk anything, or press Enter to leave: ")
+        stage.view.ask("\nAsk anything, or leave with Enter: ")
         prompt = await read_line()
         if not prompt:
             return equal
-        equal &= (await play(act, stage, title="Your question", prompt=prompt)).equal
+        equal &= await _play(ACTS[0], stage, "Your question", prompt)
+
+
+async def _play(act: Act, stage: Stage, title: str, prompt: str) -> bool:
+    try:
+        with keys_ignored():
+            return (await play(act, stage, title=title, prompt=prompt)).equal
+    except asyncio.CancelledError:
+        stage.view.close()
+        stage.view.say("stopping ...")
+        raise
+
+
+def _stop_like_ctrl_c() -> None:
+    """Stop as cleanly when the process is told to end, or its terminal goes: nothing may be left running."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.getsignal(signal.SIGINT))

@@ -122,3 +122,7 @@ class View(Protocol):
     def judge(self, verdict: Verdict) -> None:
         """Show how an act ended."""
         ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was, whatever was being shown."""
+        ...

@@ -23,6 +23,7 @@ class PlainView:
     """
 
     def __init__(self, out: TextIO) -> None:
+        """Begin with nothing shown."""
         self._out = out
         self._channel = ""
         self._said: dict[str, str] = {}
@@ -54,6 +55,9 @@ class PlainView:
     def judge(self, verdict: Verdict) -> None:
         """Write how an act ended."""
         self.say(f"{'ok' if verdict.equal else 'FAILED'}: {verdict}")
+
+    def close(self) -> None:
+        """Do nothing: each line is complete."""
 
     def show(self, frame: Frame) -> None:
         """Write what changed since the last frame."""

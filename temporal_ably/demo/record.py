@@ -27,6 +27,7 @@ class Recorder:
     """
 
     def __init__(self, view: View) -> None:
+        """Begin without a moment."""
         self._view = view
         self._moments: list[tuple[Frame, Verdict]] = []
         self._last: Frame | None = None
@@ -53,7 +54,8 @@ class Recorder:
 
     def show(self, frame: Frame) -> None:
         """Keep the last frame of an act in which something was still being written."""
-        if frame.status == "running" and not frame.settled:
+        steps = frame.run.steps if frame.run else ()
+        if any(not step.canonical.ended for step in steps):
             self._last = frame
         self._view.show(frame)
 
@@ -64,10 +66,16 @@ class Recorder:
             self._last = None
         self._view.judge(verdict)
 
+    def close(self) -> None:
+        """Pass on."""
+        self._view.close()
+
     def save(self, path: Path) -> None:
         """Write an SVG file."""
         console = Console(width=_WIDTH, record=True, file=StringIO(), force_terminal=True, color_system="standard")
-        for frame, verdict in self._moments:
+        for place, (frame, verdict) in enumerate(self._moments):
+            if place:
+                console.print()
             console.print(draw(frame, width=_WIDTH, height=None))
             console.print(Text.assemble(("✔ " if verdict.equal else "✘ ", "bold green"), (str(verdict), "bold")))
         path.parent.mkdir(parents=True, exist_ok=True)

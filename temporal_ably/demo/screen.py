@@ -28,6 +28,7 @@ class Screen:
     """
 
     def __init__(self, console: Console) -> None:
+        """Begin with nothing shown."""
         self._console = console
         self._live: Live | None = None
 

@@ -53,11 +53,11 @@ async def services(view: View, tempo: Tempo) -> AsyncGenerator[Stage]:
     async with AsyncExitStack() as stack:
         settings = await _ably(stack, view)
         model = await _model(stack, view)
-        with view.working("Temporal: a dev server on this machine"):
+        with view.working("Temporal  its dev server, on this machine"):
             environment = await stack.enter_async_context(await _temporal())
         client = await stack.enter_async_context(AsyncOpenAI(api_key=model.api_key, base_url=model.base_url))
         agent = Agent(client, model.name, tempo.max_tokens, tempo.pace, model.options)
-        with view.working("worker: interceptors=[AblyInterceptor()]"):
+        with view.working("Worker    interceptors=[AblyInterceptor()]"):
             interceptor = await stack.enter_async_context(AblyInterceptor(settings))
             await stack.enter_async_context(
                 Worker(
@@ -75,9 +75,9 @@ async def services(view: View, tempo: Tempo) -> AsyncGenerator[Stage]:
 async def _ably(stack: AsyncExitStack, view: View) -> AblySettings:
     if os.environ.get("ABLY_API_KEY"):
         settings = load(None, {})
-        view.say(f"Ably: {settings.endpoint or 'your account'}, because ABLY_API_KEY is set")
+        view.say(f"Ably      {settings.endpoint or 'your account'}, as ABLY_API_KEY is set")
         return settings
-    with view.working("Ably: a local stand-in, because ABLY_API_KEY is not set"):
+    with view.working("Ably      a stand-in, on this machine (or set ABLY_API_KEY)"):
         server = await stack.enter_async_context(LocalServer())
     return load(None, {"api_key": server.key, "endpoint": server.endpoint, "tls": False})
 
@@ -85,9 +85,9 @@ async def _ably(stack: AsyncExitStack, view: View) -> AblySettings:
 async def _model(stack: AsyncExitStack, view: View) -> Model:
     hosted = hosted_model()
     if hosted is not None:
-        view.say(f"model: {hosted.name}, because OPENAI_API_KEY is set")
+        view.say(f"Model     {hosted.name}, as OPENAI_API_KEY is set")
         return hosted
-    with view.working(f"model: {LOCAL_NAME}, on this machine, because OPENAI_API_KEY is not set"):
+    with view.working(f"Model     {LOCAL_NAME}, on this machine (or set OPENAI_API_KEY)"):
         return await stack.enter_async_context(local_model())
 
 
@@ -102,7 +102,7 @@ async def _temporal() -> WorkflowEnvironment:
     quiet = LoggingConfig(filter=TelemetryFilter(core_level="ERROR", other_level="ERROR"))
     runtime = Runtime(telemetry=TelemetryConfig(logging=quiet))
     return await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType] - search attributes
-        dev_server_existing_path=binary, dev_server_log_level="error", runtime=runtime
+        dev_server_existing_path=binary, dev_server_log_level="never", runtime=runtime
     )
 
 

@@ -103,6 +103,7 @@ class Subscriber:
     """
 
     def __init__(self, client: _Client) -> None:
+        """Begin with an empty session."""
         self._client = client
         self._fold = Fold()
         self._changed = asyncio.Event()

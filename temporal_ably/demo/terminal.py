@@ -1,4 +1,4 @@
-"""The terminal: who may write to it, and how a line is read from it."""
+"""The terminal: who may write to it, when it echoes what is typed, and how a line is read from it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
+
+try:
+    import termios
+except ImportError:  # Windows
+    termios = None
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -29,6 +34,23 @@ def claimed_stdout() -> Generator[TextIO]:
     finally:
         os.dup2(own, 1)
         os.close(own)
+
+
+@contextmanager
+def keys_ignored() -> Generator[None]:
+    """Neither show nor keep what is typed: it would tear the picture, and answer the next question."""
+    if termios is None or not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, silent)
+    try:
+        yield
+    finally:
+        # Throws away what was typed, too.
+        termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, before)
 
 
 async def read_line() -> str:
