@@ -10,6 +10,8 @@ import inspect
 import logging
 import os
 import threading
+import types
+import typing
 from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
 
@@ -99,13 +101,19 @@ class ActivityStream:
         with self._lock:
             if self._ended:
                 _late()
-                return TextPart(_NOWHERE, 0)
+                return TextPart(_NOWHERE, 0, self._goes_on)
             self._close_text()
-            return TextPart(self._sink, self._open_part())
+            return TextPart(self._sink, self._open_part(), self._goes_on)
+
+    def _goes_on(self) -> bool:
+        return not self._ended
 
     def message(self) -> None:
         """Begin a new message: what follows is shown apart from what came before."""
         with self._lock:
+            if self._ended:
+                _late()
+                return
             self._close_text()
             if self._message_used:
                 self._message += 1
@@ -133,11 +141,19 @@ class ActivityStream:
 
 
 class TextPart:
-    """One text part that may grow beside others; a context manager."""
+    """One text part that may grow beside others; a context manager. Safe to use from any thread.
 
-    def __init__(self, sink: Sink, key: int) -> None:
+    Args:
+        sink: where its text goes.
+        key: its key there.
+        goes_on: tells whether the activity still runs.
+    """
+
+    def __init__(self, sink: Sink, key: int, goes_on: Callable[[], bool]) -> None:
         self._sink = sink
         self._key = key
+        self._goes_on = goes_on
+        self._lock = threading.Lock()
         self._closed = False
 
     def text(self, chunk: str) -> None:
@@ -151,16 +167,20 @@ class TextPart:
             StreamClosedError: if the part was closed.
         """
         text = _checked(chunk)
-        if self._closed:
-            raise StreamClosedError("unable to extend a text part; it is closed; begin a new one with text_part()")
-        if text:
-            self._sink.text(self._key, text)
+        with self._lock:
+            if self._closed:
+                raise StreamClosedError("unable to extend a text part; it is closed; begin a new one with text_part()")
+            if not self._goes_on():
+                _late()
+            elif text:
+                self._sink.text(self._key, text)
 
     def close(self) -> None:
         """End the part. Closing twice is harmless."""
-        if not self._closed:
-            self._closed = True
-            self._sink.close_part(self._key)
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._sink.close_part(self._key)
 
     def __enter__(self) -> TextPart:
         """Give the part."""
@@ -317,7 +337,7 @@ def _drive_async(
                     stream.text(chunk)
                 except EncodeError as err:
                     # At the user's own line; a generator that handles it goes on.
-                    chunk = await source.athrow(err)
+                    chunk = await source.athrow(err.with_traceback(None))
                     continue
                 chunks.append(chunk)
                 chunk = await source.__anext__()
@@ -342,7 +362,7 @@ def _drive(
                 try:
                     stream.text(chunk)
                 except EncodeError as err:
-                    chunk = source.throw(err)
+                    chunk = source.throw(err.with_traceback(None))
                     continue
                 chunks.append(chunk)
                 chunk = next(source)
@@ -356,12 +376,7 @@ def _drive(
 
 def _declare(wrapper: Callable[..., object], reducer: Callable[[Sequence[str]], object]) -> None:
     # Temporal decodes the result by the annotation, callers of the generator would see an iterator's.
-    if reducer is _join:
-        returned: object = str
-    else:
-        returned = inspect.signature(reducer).return_annotation
-        if isinstance(returned, str):
-            returned = cast("dict[str, object]", inspect.get_annotations(reducer, eval_str=True))["return"]
+    returned = str if reducer is _join else _returned(reducer)
     annotations = {**wrapper.__annotations__}
     signature = inspect.signature(wrapper)
     if returned is inspect.Signature.empty:
@@ -370,3 +385,29 @@ def _declare(wrapper: Callable[..., object], reducer: Callable[[Sequence[str]], 
         annotations["return"] = returned
     wrapper.__annotations__ = annotations
     vars(wrapper).update({"__signature__": signature.replace(return_annotation=returned), STREAMING_MARK: True})
+
+
+def _returned(reducer: Callable[[Sequence[str]], object]) -> object:
+    if inspect.isclass(reducer):
+        return reducer
+    try:
+        returned = inspect.signature(reducer).return_annotation
+    except ValueError:
+        # Some built-in functions have no signature.
+        return inspect.Signature.empty
+    if not isinstance(returned, str):
+        return returned
+    function: object = reducer
+    while isinstance(function, functools.partial):
+        function = cast("functools.partial[object]", function).func
+    if not inspect.isroutine(function):
+        function = type(function).__call__
+    # Only the result's annotation is looked up: those of parameters may exist for type checkers alone.
+    alone = types.SimpleNamespace(__annotations__={"return": returned})
+    names = getattr(inspect.unwrap(cast("Callable[..., object]", function)), "__globals__", {})
+    try:
+        return typing.get_type_hints(alone, globalns=names)["return"]
+    except NameError as err:
+        raise TypeError(
+            f"unable to tell the result type of a reducer; {err}; import it outside `if TYPE_CHECKING`"
+        ) from err
