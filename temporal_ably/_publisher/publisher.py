@@ -274,6 +274,10 @@ class Publisher:
             outbox.doubted(ticket)
         except PublishError as err:
             self._refused(ticket, err)
+        except Exception as err:  # noqa: BLE001 - what is in flight must not stay so for ever
+            report_unexpected("publish", err)
+            outbox.doubted(ticket)
+            await connection.close()
         else:
             lane.delivered()
             self._acked(ticket, serials)

@@ -127,6 +127,7 @@ class _Ably(Protocol):
 
     AblyRealtime: Callable[..., _Realtime]
     AblyRest: Callable[..., _Rest]
+    AblyException: type[Exception]
 
 
 def _sdk() -> _Ably:
@@ -211,13 +212,12 @@ class RealtimeConnection:
             self._lose(self._connection_error(state, change.reason))
 
     def _connection_error(self, state: str, reason: Exception | None) -> PublishError:
-        # The reason may also be an exception of the socket, without an Ably code.
-        code = getattr(reason, "message", None) and getattr(reason, "code", None)
-        why = REDACTION.text(f"{code}: {getattr(reason, 'message', '')}" if code else str(reason or "no reason given"))
-        if state == "failed" and isinstance(code, int) and code in _CREDENTIAL_CODES:
+        error = _ably_error(reason)
+        why = REDACTION.text(f"{error.code}: {error.message}" if error else str(reason or "no reason given"))
+        if state == "failed" and error is not None and error.code in _CREDENTIAL_CODES:
             return PublishError(
                 f"unable to connect to Ably; it refused the credentials ({why}); check ABLY_API_KEY",
-                code=code,
+                code=error.code,
                 retryable=False,
             )
         return ConnectionLostError(f"unable to stay connected to Ably; {why}; trying again")
@@ -242,7 +242,13 @@ class RealtimeConnection:
         if not task.done():
             self._lose(ConnectionLostError("unable to publish; Ably did not acknowledge in time; trying again"))
             raise ConnectionLostError("unable to publish; the outcome is unknown; trying again", channel=channel)
-        return self._outcome(task, channel)
+        serials = self._outcome(task, channel)
+        # Where an ACK skips an operation, the SDK resolves that too, with the serials of the next, and the last
+        # one without any. So believe none before all that resolved at once were looked at.
+        await asyncio.sleep(0)
+        if self.lost.done():
+            raise ConnectionLostError("unable to publish; the acknowledgements are mixed up; trying again")
+        return serials
 
     def _outcome(self, task: asyncio.Task[list[str | None]], channel: str) -> tuple[str, ...]:
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
@@ -251,14 +257,13 @@ class RealtimeConnection:
             if len(serials) == len(task.result()) > 0:
                 return serials
             error = ValueError("an acknowledgement without serials")
-        code = getattr(error, "code", None)
-        if self.lost.done() or not isinstance(code, int) or not _is_refusal(code):
-            lost = ConnectionLostError(
-                f"unable to publish; {REDACTION.text(str(error))}; trying again", channel=channel
-            )
-            self._lose(lost)
-            raise lost from error
-        raise _refusal(cast("_AblyError", error), channel) from error
+        refusal = _ably_error(error)
+        if refusal is not None and _is_refusal(refusal.code) and not self.lost.done():
+            raise _refusal(refusal, channel) from error
+        why = REDACTION.text(str(error))
+        lost = ConnectionLostError(f"unable to publish; {why}; trying again", channel=channel)
+        self._lose(lost)
+        raise lost from error
 
     async def history(self, channel: str) -> AsyncIterator[Stored]:
         """Read a channel's messages, newest first, 20,000 at the most.
@@ -340,6 +345,11 @@ def _retrieve(task: asyncio.Task[Any]) -> None:
     # An operation that was given up may still fail; nobody else would fetch the exception.
     if not task.cancelled():
         task.exception()
+
+
+def _ably_error(error: BaseException | None) -> _AblyError | None:
+    """Give an exception of Ably's own, with a code; ``None`` for one of the socket or of Python."""
+    return cast("_AblyError", error) if isinstance(error, _sdk().AblyException) else None
 
 
 def _is_refusal(code: int) -> bool:

@@ -6,15 +6,15 @@ headers and URLs at DEBUG.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import inspect
 import logging
+import pathlib
 import re
 import traceback
 import urllib.parse
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import asyncio
+from typing import Any, cast
 
 _TREES = ("ably", "websockets", "httpx", "httpcore", "hpack", "h2")
 # Made when the first HTTP/2 connection is, too late for that connection's headers.
@@ -75,16 +75,22 @@ def describe(err: BaseException) -> str:
 def report_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Handle what goes wrong on the engine's loop where nobody waits for it.
 
-    The SDK leaves failed tasks of its own behind whenever a connection breaks; the publisher has said
-    so already.
+    The SDK leaves failed tasks and futures of its own behind whenever a connection breaks; of the
+    break itself the publisher has told.
     """
-    work = context.get("future") or context.get("task")
-    code = getattr(getattr(work, "get_coro", lambda: None)(), "cr_code", None)
-    module = getattr(code, "co_filename", "")
+    del loop
     err = context.get("exception")
     shown = REDACTION.text(f"{context.get('message')}") + (f"; {describe(err)}" if err else "")
-    level = logging.DEBUG if re.search(r"[/\\](ably|websockets)[/\\]", module) else logging.ERROR
+    level = logging.DEBUG if _is_of_the_sdk(context) else logging.ERROR
     logger.log(level, "on the publisher's event loop: %s", shown)
+
+
+def _is_of_the_sdk(context: dict[str, Any]) -> bool:
+    raised_in = type(context.get("exception")).__module__.partition(".")[0]
+    work = context.get("task") or context.get("future")
+    coroutine = cast("object", work.get_coro()) if isinstance(work, asyncio.Task) else None
+    source = coroutine.cr_code.co_filename if inspect.iscoroutine(coroutine) else ""
+    return raised_in in _TREES or any(name in pathlib.PurePath(source).parts for name in _TREES)
 
 
 def guard(key: str) -> None:

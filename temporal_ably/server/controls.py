@@ -78,20 +78,21 @@ class Faults:
         """Apply the next operations but hold back their ACKs, and so all later ones of the connection."""
         self._rules.add(Fault(FaultKind.DELAY, n, match, delay_ms=int(seconds * 1000)))
 
-    def disconnected(self, code: int | None = 80003, status: int = 400) -> None:
-        """Send DISCONNECTED to every client, then close. ably-python loses unacknowledged publishes over it.
+    def disconnected(self, code: int | None = 80003, status: int = 400, match: Match | None = None) -> None:
+        """Send DISCONNECTED to clients, then close. ably-python loses unacknowledged publishes over it.
 
         Args:
             code: Ably's error code; None sends no error, which leaves ably-python in the state CONNECTED.
             status: HTTP status of the error.
+            match: chooses as in `drop_connections`.
         """
         error = None if code is None else AblyError(code, status, "unable to go on; a fault was asked for")
-        self._each(lambda connection: connection.close(Action.DISCONNECTED, error))
+        self._each(lambda connection: connection.close(Action.DISCONNECTED, error), match)
 
-    def connection_error(self, code: int = 80000, status: int = 400) -> None:
-        """Send a connection ERROR to every client, then close; they take it as final."""
+    def connection_error(self, code: int = 80000, status: int = 400, match: Match | None = None) -> None:
+        """Send a connection ERROR to clients, then close; they take it as final. `match`: as in `drop_connections`."""
         error = AblyError(code, status, "unable to go on; a fault was asked for")
-        self._each(lambda connection: connection.close(Action.ERROR, error))
+        self._each(lambda connection: connection.close(Action.ERROR, error), match)
 
     def channel_error(self, channel: str, code: int = 90000, status: int = 400) -> None:
         """Fail a channel on every connection that is attached to it."""
@@ -152,8 +153,8 @@ async def order(faults: Faults, body: Wire) -> None:
         "ignore": lambda: faults.ignore(n, match, apply=apply),
         "cut": lambda: faults.cut(n, match, apply=apply),
         "delay": lambda: faults.delay(n, seconds, match),
-        "disconnected": lambda: faults.disconnected(**errors),
-        "connection_error": lambda: faults.connection_error(**errors),
+        "disconnected": lambda: faults.disconnected(match=match, **errors),
+        "connection_error": lambda: faults.connection_error(match=match, **errors),
         "channel_error": lambda: faults.channel_error(channel, **errors),
         "lose_continuity": lambda: faults.lose_continuity(channel),
     }
