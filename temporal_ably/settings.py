@@ -22,7 +22,12 @@ class AblySettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True, extra="forbid", hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        use_attribute_docstrings=True,
+        extra="forbid",
+        hide_input_in_errors=True,
     )
 
     enabled: bool = True
@@ -118,4 +123,5 @@ def _explain(err: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         known = ", ".join(AblySettings.model_fields)
         return f"unable to use the argument {name}; there is no such setting; use one of {known}"
-    return f"unable to use {PREFIX}{name.upper()}; {problem['msg']}; correct the value"
+    why = problem["msg"].removeprefix("Value error, ")
+    return f"unable to use {PREFIX}{name.upper()}; {why}; correct the value"
