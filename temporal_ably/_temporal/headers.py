@@ -28,15 +28,16 @@ def inject(headers: Mapping[str, Payload], header: Header) -> dict[str, Payload]
 
 
 def extract(headers: Mapping[str, Payload]) -> Header | None:
-    """Read our header, ``None`` where it is absent or of a version that is not known."""
+    """Read our header, ``None`` where it is absent, unreadable, or of a version that is not known."""
     payload = headers.get(NAME)
     if payload is None:
         return None
-    value: object = _CONVERTER.from_payload(payload)
-    if not isinstance(value, dict):
+    try:
+        fields = cast("dict[str, object]", _CONVERTER.from_payload(payload, dict))
+        return _load(fields) if fields.get("v") == HEADER_VERSION else None
+    except (KeyError, RuntimeError, TypeError, ValueError):
+        # Nothing of ours may fail a user's activity or workflow task.
         return None
-    fields = cast("dict[str, object]", value)
-    return _load(fields) if fields.get("v") == HEADER_VERSION else None
 
 
 def _dump(header: Header) -> dict[str, object]:
