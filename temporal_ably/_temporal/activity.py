@@ -65,8 +65,10 @@ class Fence:
 
     def heartbeat(self) -> None:
         """Note a heartbeat."""
-        if self._heartbeat_s is not None:
-            self._silent_at = time.monotonic() + 2 * self._heartbeat_s
+        now = time.monotonic()
+        if self._heartbeat_s is not None and now < self._silent_at:
+            # One that comes after the timeout, of a process that stood still, keeps nothing alive.
+            self._silent_at = now + 2 * self._heartbeat_s
 
     def close(self) -> None:
         """Let nothing more out."""

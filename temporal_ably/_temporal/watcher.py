@@ -263,8 +263,11 @@ async def _current_run(client: Client, owned: Owned) -> str | None:
 
 async def _close_of(client: Client, workflow_id: str, run_id: str, *, wait: bool) -> Closed | None:
     handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    # Not to wait is no way to ask: of an open workflow the server then gives empty pages without end.
+    if not wait and (await handle.describe()).close_time is None:
+        return None
     events = handle.fetch_history_events(
-        wait_new_event=wait, event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, skip_archival=True
+        wait_new_event=True, event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, skip_archival=True
     )
     async for event in events:
         closed = read_close(event if not _is_stand_in(event) else await _last_event(client, workflow_id, run_id))
