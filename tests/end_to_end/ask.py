@@ -8,8 +8,6 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-RETRY_AT_ONCE = timedelta(milliseconds=10)
-
 
 @dataclass
 class Question:
@@ -20,6 +18,7 @@ class Question:
     start_to_close: float = 60
     heartbeat: float | None = None
     attempts: int = 0
+    retry_after: float = 0.01
     wait_for_cancellation: bool = False
 
 
@@ -27,7 +26,9 @@ class Question:
 class Ask:
     @workflow.run
     async def run(self, question: Question) -> str:
-        retries = RetryPolicy(initial_interval=RETRY_AT_ONCE, maximum_attempts=question.attempts)
+        retries = RetryPolicy(
+            initial_interval=timedelta(seconds=question.retry_after), maximum_attempts=question.attempts
+        )
         start_to_close = timedelta(seconds=question.start_to_close)
         if question.local:
             return await workflow.execute_local_activity(

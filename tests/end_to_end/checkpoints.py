@@ -51,12 +51,16 @@ def checkpoint_in_a_thread(place: str, *, beating: bool = False) -> None:
     with socket.create_connection(_address()) as connection:
         connection.sendall(f"{place}\n".encode())
         connection.settimeout(BEAT_S if beating else None)
-        while True:
-            try:
-                connection.recv(1)
-                return
-            except TimeoutError:
-                activity.heartbeat()
+        while not _is_over(connection):
+            activity.heartbeat()
+
+
+def _is_over(connection: socket.socket) -> bool:
+    try:
+        connection.recv(1)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _address() -> tuple[str, int]:
