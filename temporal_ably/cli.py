@@ -26,21 +26,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = build_parser().parse_args(argv)
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)
     except ModuleNotFoundError as err:
-        if (err.name or "").startswith("temporal_ably"):
+        package = (err.name or "").partition(".")[0]
+        if package == "temporal_ably":
             raise
         print(
-            f"unable to run this command; the package {err.name} is not installed; run `{_EXTRA}`",
+            f"unable to run this command; the package {package} is not installed; run `{_EXTRA}`",
             file=sys.stderr,
         )
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Describe the commands and their options."""
     parser = argparse.ArgumentParser(prog="temporal-ably", description="Durable, resumable AI sessions on Ably.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_dev(commands.add_parser("dev", help="run the local stand-in for Ably"))
@@ -106,7 +108,7 @@ def _dev(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     except (OSError, ValueError) as err:
-        print(f"unable to start the local server; {err}; choose another --port or --key", file=sys.stderr)
+        print(f"unable to run the local server; {err}; choose another --port or --key", file=sys.stderr)
         return 1
     return 0
 

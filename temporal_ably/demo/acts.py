@@ -126,7 +126,7 @@ ACTS = (
     Act(
         "network",
         "The network drops",
-        "The viewer's socket is cut in mid-answer. The activity goes on; the viewer resumes.",
+        "The viewer's socket is cut in mid-answer. It resumes as if nothing had been.",
         "Tell me a short story about a sailor and a storm.",
         Answer.__name__,
         _question,
@@ -143,7 +143,7 @@ ACTS = (
     Act(
         "failure",
         "The model fails",
-        "The model fails in mid-sentence, Temporal tries again: dead text is struck out, then gone.",
+        "The model fails in mid-sentence; Temporal tries again. Dead text is struck out.",
         "Tell me a short story about a ship in the fog.",
         Answer.__name__,
         _question_for_a_failing_model,

@@ -93,8 +93,12 @@ def _quiet(view: View) -> Generator[None]:
 
 
 async def _run(options: Options, view: View, *, interactive: bool) -> int:
-    _stop_like_ctrl_c()
     view.say(_WELCOME)
+    with _ends_like_ctrl_c():
+        return await _play_all(options, view, interactive=interactive)
+
+
+async def _play_all(options: Options, view: View, *, interactive: bool) -> int:
     async with services(view, options.tempo) as stage:
         equal = True
         for number in options.acts:
@@ -103,7 +107,7 @@ async def _run(options: Options, view: View, *, interactive: bool) -> int:
             view.announce(title, act.about)
             prompt = options.prompt or act.prompt
             if interactive:
-                view.ask(f'Ask "{prompt}" with Enter, or type your own: ')
+                view.ask(f'Enter for "{prompt}", or your own: ')
                 prompt = await read_line() or prompt
             equal &= await _play(act, stage, title, prompt)
         if interactive:
@@ -131,8 +135,13 @@ async def _play(act: Act, stage: Stage, title: str, prompt: str) -> bool:
         raise
 
 
-def _stop_like_ctrl_c() -> None:
+@contextmanager
+def _ends_like_ctrl_c() -> Generator[None]:
     """Stop as cleanly when the process is told to end, or its terminal goes: nothing may be left running."""
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.getsignal(signal.SIGINT))
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.signal(number, signal.getsignal(signal.SIGINT)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,34 @@
+"""Sessions as a fold gives them, for tests of what is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from temporal_ably._session.model import Attempt, Message, Part, Run, Session, Step
+from temporal_ably.demo.frame import Frame
+
+if TYPE_CHECKING:
+    from temporal_ably._wire.events import RunReason, StepReason
+
+
+def attempt(
+    text: str,
+    *,
+    number: int = 1,
+    agent: str = "answer",
+    ended: StepReason | Literal[""] = "",
+    dead_by: int | None = None,
+) -> Attempt:
+    message = Message("m", (Part("1", "text", text, "streaming"),))
+    return Attempt(number, number, str(number), "wf", "answer", agent, ended, dead_by, (message,))
+
+
+def session(*attempts: Attempt, ended: RunReason | Literal[""] = "") -> Session:
+    """Give a session of one run, with a step for each agent."""
+    agents = dict.fromkeys(each.agent for each in attempts)
+    steps = (Step(agent, tuple(each for each in attempts if each.agent == agent)) for agent in agents)
+    return Session((Run("r", ended, None, tuple(steps)),))
+
+
+def frame(shown: Session, *, online: bool = True, note: str = "", settled: bool = False) -> Frame:
+    return Frame("1 of 4 · An act", "ai:demo-1", online, shown, note, settled)
