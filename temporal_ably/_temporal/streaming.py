@@ -101,9 +101,9 @@ class ActivityStream:
         with self._lock:
             if self._ended:
                 _late()
-                return TextPart(_NOWHERE, 0, self._goes_on)
+                return TextPart(_NOWHERE, 0, self._lock, self._goes_on)
             self._close_text()
-            return TextPart(self._sink, self._open_part(), self._goes_on)
+            return TextPart(self._sink, self._open_part(), self._lock, self._goes_on)
 
     def _goes_on(self) -> bool:
         return not self._ended
@@ -146,14 +146,15 @@ class TextPart:
     Args:
         sink: where its text goes.
         key: its key there.
+        lock: the stream's.
         goes_on: tells whether the activity still runs.
     """
 
-    def __init__(self, sink: Sink, key: int, goes_on: Callable[[], bool]) -> None:
+    def __init__(self, sink: Sink, key: int, lock: threading.Lock, goes_on: Callable[[], bool]) -> None:
         self._sink = sink
         self._key = key
         self._goes_on = goes_on
-        self._lock = threading.Lock()
+        self._lock = lock
         self._closed = False
 
     def text(self, chunk: str) -> None:
@@ -258,7 +259,10 @@ def current_stream() -> ActivityStream:
         return stream
     if workflow.in_workflow():
         logger.warning("unable to stream from a workflow; only activities stream; call current_stream() in an activity")
-    elif activity.in_activity():
+        # A lock is made, which the sandbox forbids.
+        with workflow.unsafe.sandbox_unrestricted():
+            return ActivityStream(_NOWHERE)
+    if activity.in_activity():
         logger.warning(
             "unable to stream from this activity; the worker has no AblyInterceptor, or this thread or process has "
             "not the activity's context; see contextvars.copy_context()"
