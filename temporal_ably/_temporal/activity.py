@@ -112,6 +112,9 @@ class AttemptSink:
     @property
     def replaces_something(self) -> bool:
         """Whether an earlier attempt or workflow run may have written this step."""
+        if self._info.is_local:
+            # Where its worker died it runs again as a first attempt, and cannot know.
+            return True
         return self._info.attempt > 1 or bool(self._binding.sweeps) or self._binding.reset is not None
 
     def open(self) -> None:
