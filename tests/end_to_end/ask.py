@@ -11,10 +11,14 @@ from temporalio.common import RetryPolicy
 
 @dataclass
 class Question:
-    """Which activity to ask, and how. Times are in seconds; `attempts` of 0 means without end."""
+    """Which activity to ask, and how. Times are in seconds; `attempts` of 0 means without end.
+
+    A local activity is retried by its worker, or after a timer of the workflow, which gives it another id.
+    """
 
     activity: str
     local: bool = False
+    retry_by_timer: bool = False
     start_to_close: float = 60
     heartbeat: float | None = None
     attempts: int = 0
@@ -32,7 +36,11 @@ class Ask:
         start_to_close = timedelta(seconds=question.start_to_close)
         if question.local:
             return await workflow.execute_local_activity(
-                question.activity, start_to_close_timeout=start_to_close, retry_policy=retries, result_type=str
+                question.activity,
+                start_to_close_timeout=start_to_close,
+                retry_policy=retries,
+                local_retry_threshold=timedelta(microseconds=1) if question.retry_by_timer else None,
+                result_type=str,
             )
         types = workflow.ActivityCancellationType
         return await workflow.execute_activity(

@@ -22,18 +22,21 @@ WAIT_S = 30.0
 BEAT_S = 0.1
 
 
-async def checkpoint(place: str, *, beating: bool = False) -> None:
+async def checkpoint(place: str, *, beating: bool = False) -> str:
     """Wait here until the story says so. It may be cancelled like any await.
 
     Args:
         place: what the story calls it.
         beating: whether to heartbeat meanwhile.
+
+    Returns:
+        What the story had to say.
     """
     reader, writer = await asyncio.open_connection(*_address())
     heart = asyncio.ensure_future(_beat()) if beating else None
     try:
         writer.write(f"{place}\n".encode())
-        await reader.read()
+        return (await reader.read()).decode()
     finally:
         writer.close()
         if heart:
@@ -73,9 +76,11 @@ class Visit:
     """An activity that waits at a checkpoint."""
 
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    word: str = ""
 
-    def go_on(self) -> None:
-        """Let the activity go on."""
+    def go_on(self, word: str = "") -> None:
+        """Let the activity go on, with a word."""
+        self.word = word
         self.left.set()
 
 
@@ -113,6 +118,7 @@ class Checkpoints:
         self._visits.append(visit)
         self._place(place).put_nowait(visit)
         await visit.left.wait()
+        writer.write(visit.word.encode())
         writer.close()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
