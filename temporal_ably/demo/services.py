@@ -54,7 +54,7 @@ async def services(view: View, tempo: Tempo) -> AsyncGenerator[Stage]:
         settings = await _ably(stack, view)
         model = await _model(stack, view)
         with view.working("Temporal  its dev server, on this machine"):
-            environment = await stack.enter_async_context(await _temporal())
+            environment = await stack.enter_async_context(await start_temporal())
         client = await stack.enter_async_context(AsyncOpenAI(api_key=model.api_key, base_url=model.base_url))
         agent = Agent(client, model.name, tempo.max_tokens, tempo.pace, model.options)
         with view.working("Worker    interceptors=[AblyInterceptor()]"):
@@ -91,7 +91,12 @@ async def _model(stack: AsyncExitStack, view: View) -> Model:
         return await stack.enter_async_context(local_model())
 
 
-async def _temporal() -> WorkflowEnvironment:
+async def start_temporal() -> WorkflowEnvironment:
+    """Start Temporal's dev server.
+
+    Raises:
+        SettingsError: if it is not installed.
+    """
     binary = shutil.which("temporal", path=sysconfig.get_path("scripts")) or shutil.which("temporal")
     if binary is None:
         raise SettingsError(
