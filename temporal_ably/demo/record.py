@@ -77,6 +77,8 @@ class Recorder:
             if place:
                 console.print()
             console.print(draw(frame, width=_WIDTH, height=None))
-            console.print(Text.assemble(("✔ " if verdict.equal else "✘ ", "bold green"), (str(verdict), "bold")))
+            console.print(
+                Text.assemble(("✔ " if verdict.equal else "✘ ", "bold green"), (f"at its end: {verdict}", "bold"))
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         console.save_svg(str(path), title="temporal-ably demo")
