@@ -129,7 +129,7 @@ async def _play(act: Act, stage: Stage, title: str, prompt: str) -> bool:
     try:
         with keys_ignored():
             return (await play(act, stage, title=title, prompt=prompt)).equal
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, KeyboardInterrupt):  # Python 3.10 may raise the latter right here
         stage.view.close()
         stage.view.say("stopping ...")
         raise
