@@ -26,7 +26,6 @@ from temporal_ably.errors import ConnectionLostError, MessageTooLargeError, Publ
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from temporal_ably._publisher.attempt import Plan
     from temporal_ably._publisher.engine import Engine
     from temporal_ably._publisher.outbox import Outbox, Ticket
     from temporal_ably._publisher.run_end import RunEnd
@@ -161,13 +160,6 @@ class Publisher:
             attempt.run_is_open()
         self._schedule.add(attempt, now)
 
-    def is_writing(self, plan: Plan) -> bool:
-        """Tell whether this process writes the plan's step, in an attempt that is not older than the plan."""
-        attempt = self._current.get((plan.channel, plan.run.id, plan.step))
-        if attempt is None or attempt.done:
-            return False
-        return attempt.plan.origin.started_us >= plan.origin.started_us
-
     def end_run(self, end: RunEnd, now: float) -> None:
         """Publish a run's end once its own outboxes are empty; what is still being written is cut off."""
         for outbox in self._schedule.outboxes():
@@ -295,6 +287,7 @@ class Publisher:
     def _refused(self, ticket: Ticket, err: PublishError) -> None:
         outbox, now = ticket.outbox, self.engine.loop.time()
         if err.code in _RATE_CODES:
+            logger.debug("%s; the rate limit is taken into account, text waits and is joined", err)
             outbox.unsent(ticket)
             self._schedule.limited(outbox.channel, connection=err.code not in _CHANNEL_RATE_CODES, now=now)
         elif err.retryable or isinstance(err, MessageTooLargeError):

@@ -292,6 +292,7 @@ async def test_trap_q_connection_state_of_the_server_is_not_needed(viewers: View
         await writer.told("after")
         assert (await writer.finish()).whole
         await line.assert_shown(await line.view(), ["before after"])
+        await viewers.close_all()
 
 
 async def test_an_outage_leaves_no_task_of_the_sdk_behind(line: Line) -> None:
