@@ -112,10 +112,13 @@ class AttemptSink:
     @property
     def replaces_something(self) -> bool:
         """Whether an earlier attempt or workflow run may have written this step."""
-        if self._info.is_local:
+        info = self._info
+        if info.is_local:
             # Where its worker died it runs again as a first attempt, and cannot know.
             return True
-        return self._info.attempt > 1 or bool(self._binding.sweeps) or self._binding.reset is not None
+        # Who resets an activity has its attempts counted from 1 again, but it keeps its first schedule time.
+        again = info.attempt > 1 or info.current_attempt_scheduled_time > info.scheduled_time
+        return again or bool(self._binding.sweeps) or self._binding.reset is not None
 
     def open(self) -> None:
         """Publish the opening now, to hide its round trip."""
