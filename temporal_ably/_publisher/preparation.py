@@ -68,11 +68,11 @@ class Preparation:
     def _bury(self, plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> None:
         now = self._publisher.engine.loop.time()
         for tombstone in tombstones(plan, sweeps, recalled):
-            # A stock client shows whichever attempt opens last: never bury what is being written again.
-            if not self._publisher.is_writing(tombstone.plan):
-                tombstone.open(now)
-                tombstone.finish("complete", now)
-                self._publisher.add_attempt(tombstone, now)
+            tombstone.open(now)
+            tombstone.finish("complete", now)
+            # As an attempt like any other: one that writes the step again here, now or soon, cuts it off. A stock
+            # client would show nothing of that step if the tombstone opened last.
+            self._publisher.add_attempt(tombstone, now)
 
 
 async def _read(publisher: Publisher, channel: str, run_id: str) -> Recalled:

@@ -33,7 +33,11 @@ from temporal_ably._publisher.engine import engine
 async def name():
     return "ran"
 
+async def drain():
+    print("drained", flush=True)
+
 parent = engine()
+parent.on_exit(drain)
 assert engine() is parent
 child = os.fork()
 if child == 0:
@@ -76,4 +80,4 @@ def test_engine_drains_before_the_process_exits_last_added_first() -> None:
 
 
 def test_forked_child_gets_an_engine_of_its_own_and_can_exit() -> None:
-    assert run(FORKS).splitlines() == ["child True ran", "parent 0 ran"]
+    assert run(FORKS).splitlines() == ["child True ran", "parent 0 ran", "drained"]

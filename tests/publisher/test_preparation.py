@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._wire.events import Run, RunClosed
 from temporal_ably._wire.identity import Reset, Sweep
 from temporal_ably.errors import HistoryError
-from tests.publisher.fake import WAIT_S, FakeAbly
+from tests.publisher.fake import UNREACHABLE, WAIT_S, FakeAbly
 from tests.publisher.model import ORIGIN, PLAN, RUN
 from tests.publisher.test_recall import flush, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from temporal_ably._publisher.publisher import Outcome, Publisher
@@ -35,7 +37,7 @@ def plan_of(step: str) -> Plan:
 
 
 class Retry:
-    """Attempts of a retried or reset workflow run, held until they are prepared."""
+    """A retried or reset workflow run, whose attempts are held until they are prepared."""
 
     def __init__(self, publisher: Publisher, reset: Reset | None = None) -> None:
         self.publisher = publisher
@@ -51,10 +53,19 @@ class Retry:
                 self.publisher.add_attempt(attempt, now)
                 attempt.open_part(1, 0, now)
                 attempt.text(1, f"new {attempt.plan.step}", now)
-                self.publisher.spawn(self.preparation.prepare(attempt, self.reset, SWEEPS))
+                self.publisher.spawn(self._prepare(attempt, released.release))
 
+        released = threading.Semaphore(0)
         self.publisher.post(begin)
+        for _ in attempts:
+            assert released.acquire(timeout=WAIT_S)
         return [self.publisher.post_finish(attempt, "complete", patient=True) for attempt in attempts]
+
+    async def _prepare(self, attempt: Attempt, released: Callable[[], None]) -> None:
+        try:
+            await self.preparation.prepare(attempt, self.reset, SWEEPS)
+        finally:
+            released()
 
     def drain(self) -> None:
         self.publisher.engine.submit(self.publisher.drain(WAIT_S)).result(WAIT_S)
@@ -83,8 +94,10 @@ def test_dead_steps_are_buried_and_the_writers_own_is_replaced(publisher: Publis
 def test_step_that_is_being_written_again_is_never_buried(publisher: Publisher, ably: FakeAbly) -> None:
     for step in (":0:1", ":0:2", ":0:3"):
         write(ably.channels["ai:wf"], step, 100)
+    ably.unreachable = UNREACHABLE
     retry = Retry(publisher)
     ends = retry.stream(":0:1", ":0:2")
+    ably.unreachable = None
     assert all(end.result(WAIT_S).whole for end in ends)
     retry.drain()
     assert last_attempts(ably) == {":0:1": "900", ":0:2": "900", ":0:3": "500"}
@@ -95,15 +108,13 @@ def test_step_that_is_written_again_before_its_tombstone_is_out_keeps_its_text(
 ) -> None:
     for step in (":0:1", ":0:2"):
         write(ably.channels["ai:wf"], step, 100)
-    preparation = Preparation(publisher)
-    ably.holding = True
-    publisher.engine.submit(preparation.sweep(plan_of(""), SWEEPS)).result(WAIT_S)
+    ably.unreachable = UNREACHABLE
+    publisher.engine.submit(Preparation(publisher).sweep(plan_of(""), SWEEPS)).result(WAIT_S)
     late = Attempt(plan_of(":0:2"))
     publisher.post(lambda now: publisher.add_attempt(late, now))
     publisher.post(lambda now: late.open_part(1, 0, now))
     end = publisher.post_finish(late, "complete", patient=True)
-    ably.wait_for(lambda: ably.in_flight >= 2)
-    publisher.engine.call(ably.let_go)
+    ably.unreachable = None
     assert end.result(WAIT_S).whole
     publisher.engine.submit(publisher.drain(WAIT_S)).result(WAIT_S)
     assert last_attempts(ably) == {":0:1": "500", ":0:2": "900"}

@@ -10,7 +10,7 @@ import pytest
 from temporal_ably._publisher.attempt import Attempt, Plan
 from temporal_ably._publisher.publisher import Delivery, Outcome, Publisher
 from temporal_ably._publisher.run_end import RunEnd
-from temporal_ably._publisher.schedule import Rates
+from temporal_ably._publisher.schedule import Rates, Schedule
 from temporal_ably._transport.base import Timeouts
 from temporal_ably._wire.events import RunClosed
 from temporal_ably.errors import ChannelRuleError, MessageTooLargeError, PublishError
@@ -94,8 +94,9 @@ def test_text_coalesces_while_an_operation_is_in_flight(publisher: Publisher, ab
     ably.wait_for(lambda: ably.in_flight == 1)
     for text in "23456789":
         writer.write(text)
+    end = writer.finish()
     publisher.engine.call(ably.let_go)
-    assert writer.finish().result(WAIT_S) == WHOLE
+    assert end.result(WAIT_S) == WHOLE
     assert ably.sent[4:] == ["append 0.0 '1' streaming", "append 0.0 '23456789' complete", "step-end"]
 
 
@@ -170,10 +171,24 @@ def test_any_faults_end_in_exactly_what_was_written(publisher: Publisher, ably: 
     assert ably.channels["ai:wf"].names().count("ai-step-start") == 3
 
 
-@pytest.mark.parametrize("busy", [CHANNEL_BUSY, CONNECTION_BUSY])
-def test_rate_limited_operation_is_sent_again(publisher: Publisher, ably: FakeAbly, busy: PublishError) -> None:
+@pytest.mark.parametrize(("busy", "connection"), [(CHANNEL_BUSY, False), (CONNECTION_BUSY, True)])
+def test_rate_limited_operation_is_sent_again_and_slows_what_was_limited(
+    publisher: Publisher,
+    ably: FakeAbly,
+    monkeypatch: pytest.MonkeyPatch,
+    busy: PublishError,
+    connection: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    slowed: list[tuple[str, bool]] = []
+
+    def limited(schedule: Schedule, channel: str, *, connection: bool, now: float) -> None:
+        del schedule, now
+        slowed.append((channel, connection))
+
+    monkeypatch.setattr(Schedule, "limited", limited)
     ably.script.extend([Fate.ACKED, Fate.ACKED, Fate.ACKED, busy])
     assert deliver(publisher, "hello") == WHOLE
+    assert slowed == [("ai:wf", connection)]
     assert ably.channels["ai:wf"].texts() == ["hello"]
     assert len(ably.connections) == 1
 
@@ -304,15 +319,6 @@ def test_earlier_attempt_that_streams_late_publishes_nothing(publisher: Publishe
     assert retry.finish().result(WAIT_S) == WHOLE
     assert ably.channels["ai:wf"].texts() == ["alive"]
     assert ably.sent.count("step-start") == 1
-
-
-def test_publisher_knows_which_steps_it_is_writing(publisher: Publisher, ably: FakeAbly) -> None:
-    writer = Writer(publisher)
-    ably.wait_for(lambda: len(ably.sent) == 3)
-    assert publisher.is_writing(PLAN)
-    assert not publisher.is_writing(replace(PLAN, step=":0:2"))
-    writer.finish().result(WAIT_S)
-    assert not publisher.is_writing(PLAN)
 
 
 # Run-ends.
