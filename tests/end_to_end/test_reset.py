@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
 
 from temporalio import workflow
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from temporal_ably import session_name
 from temporal_ably._dialect.ait08 import transport_headers
+from tests.end_to_end.resets import reset
 from tests.end_to_end.telling import Narrator, assert_never_together, chosen, told
 
 if TYPE_CHECKING:
-    from temporalio.client import Client
-
     from tests.end_to_end.checkpoints import Checkpoints
     from tests.end_to_end.stage import Stage
 
@@ -59,21 +55,6 @@ class Frame:
         await told("preface")
         await workflow.execute_child_workflow(Tale.run, id=f"{workflow.info().workflow_id}-tale")
         await told("afterword")
-
-
-async def reset(client: Client, workflow_id: str, *, before: str) -> str:
-    """Reset a workflow to the workflow task that started an activity, given by its type; returns the new run's id."""
-    history = await client.get_workflow_handle(workflow_id).fetch_history()
-    starts = [event.activity_task_scheduled_event_attributes for event in history.events]
-    task = next(start.workflow_task_completed_event_id for start in starts if start.activity_type.name == before)
-    request = ResetWorkflowExecutionRequest(
-        namespace=client.namespace,
-        workflow_execution=WorkflowExecution(workflow_id=workflow_id),
-        reason="the story wants it",
-        workflow_task_finish_event_id=task,
-        request_id=uuid.uuid4().hex,
-    )
-    return (await client.workflow_service.reset_workflow_execution(request)).run_id
 
 
 async def test_a_running_workflow_goes_the_same_way_again(stage: Stage, checkpoints: Checkpoints) -> None:
