@@ -89,7 +89,7 @@ class AblySettings(BaseSettings):
     def _key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             name, _, secret = value.get_secret_value().partition(":")
-            if "." not in name or not secret:
+            if "." not in name or not secret or ":" in secret:
                 raise ValueError("it is not of the form appId.keyId:secret; copy it from the Ably dashboard")
         return value
 

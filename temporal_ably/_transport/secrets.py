@@ -17,8 +17,12 @@ import urllib.parse
 from typing import Any, cast
 
 _TREES = ("ably", "websockets", "httpx", "httpcore", "hpack", "h2")
-# Made when the first HTTP/2 connection is, too late for that connection's headers.
-_LATE = ("hpack.hpack", "hpack.table")
+# Made by the first connection, too late for its URL and headers.
+_LATE = (
+    *("websockets.client", "websockets.protocol"),
+    *("httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy", "httpcore.socks"),
+    *("hpack.hpack", "hpack.table"),
+)
 # A JWT, and one in base64, as REST requests carry it.
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|ZXlK[\w+/]+=*")
 _SHOWN = "[secret]"

@@ -25,7 +25,6 @@ from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably.server import Limits, LocalServer
 from tests.end_to_end.ask import Ask, Question
 from tests.end_to_end.checkpoints import checkpoint
-from tests.end_to_end.line import Wire
 from tests.end_to_end.stage import Stage, new_name
 
 if TYPE_CHECKING:
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from temporal_ably._publisher.publisher import Publisher
     from tests.end_to_end.checkpoints import Checkpoints
     from tests.end_to_end.conftest import Temporal
+    from tests.end_to_end.line import Wire
     from tests.end_to_end.viewer import Viewers
 
 SHORT = timedelta(seconds=0.5)
@@ -270,6 +270,7 @@ async def test_missing_capability_is_told_once_by_its_name(stage: Stage, caplog:
     [
         ({}, "ABLY_API_KEY is not set"),
         ({"api_key": "no key"}, "ABLY_API_KEY"),
+        ({"api_key": "a.b:c:d"}, "ABLY_API_KEY"),
         ({"api_key": "a.b:c", "session_template": "ai:{tenant}"}, "ABLY_SESSION_TEMPLATE"),
         ({"api_key": "a.b:c", "sesion_template": "ai"}, "sesion_template"),
         ({"api_key": "a.b:c", "buffer_bytes": 0}, "ABLY_BUFFER_BYTES"),
