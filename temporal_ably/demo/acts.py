@@ -135,7 +135,7 @@ ACTS = (
     Act(
         "agents",
         "Three sub-agents",
-        "Three child workflows write into one session at once; each text says whose it is.",
+        "Three child workflows write into one session. Each text says whose it is.",
         "lighthouses",
         Panel.__name__,
         _topic,
