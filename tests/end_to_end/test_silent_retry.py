@@ -33,7 +33,7 @@ async def yields_nothing() -> AsyncIterator[str]:
     if activity.info().attempt == 1:
         yield DEAD
         await break_off()
-    await checkpoint("in the retry")
+    await checkpoint("in the retry", beating=True)
 
 
 @activity.defn
@@ -41,7 +41,7 @@ async def does_not_write() -> str:
     if activity.info().attempt == 1:
         current_stream().text(DEAD)
         await break_off()
-    await checkpoint("in the retry")
+    await checkpoint("in the retry", beating=True)
     return "a cached answer"
 
 
@@ -51,7 +51,7 @@ async def takes_its_stream_only() -> str:
     if activity.info().attempt == 1:
         stream.text(DEAD)
         await break_off()
-    await checkpoint("in the retry")
+    await checkpoint("in the retry", beating=True)
     return "a cached answer"
 
 
@@ -83,7 +83,7 @@ async def test_dead_text_of_a_killed_worker_goes_when_another_worker_retries_in_
     # The other worker has never seen this activity stream: it knows by the decorator, or by current_stream().
     workflow_id = stage.workflow_id()
     viewer = await stage.view(workflow_id)
-    question = Question(getattr(asked, "__name__", ""), heartbeat=1)
+    question = Question(getattr(asked, "__name__", ""), heartbeat=1.5)
     first = await workers.start(yields_nothing, takes_its_stream_only)
     handle = await stage.client.start_workflow(Ask.run, question, id=workflow_id, task_queue=stage.name)
     await checkpoints.reached("before the failure")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.end_to_end.stage import Stage
 
 TEXT = "Before I end, "
+UNHEARD = "never said"
 
 
 @activity.defn
@@ -26,7 +27,7 @@ TEXT = "Before I end, "
 async def drone() -> AsyncIterator[str]:
     yield TEXT
     await checkpoint("in the middle", beating=True)
-    yield "never said"
+    yield UNHEARD
 
 
 async def test_text_of_a_terminated_workflow_stays_in_a_failed_run(stage: Stage, checkpoints: Checkpoints) -> None:
@@ -44,4 +45,4 @@ async def test_text_of_a_terminated_workflow_stays_in_a_failed_run(stage: Stage,
         speaking.go_on()
     assert_grew(viewer, TEXT)
     assert viewer.view.runs[0].error == "the agent failed"
-    assert stage.written(workflow_id) == TEXT
+    assert UNHEARD not in stage.written(workflow_id)
