@@ -124,18 +124,18 @@ async def test_a_worker_that_wakes_before_its_first_word_opens_nothing(
     assert started_by_attempt(stage, workflow_id) == ["2"]
 
 
-async def test_an_opening_that_could_not_be_sent_before_the_retry_is_not_sent_after_it(
+async def test_an_opening_that_was_held_back_until_the_retry_had_begun_is_not_sent(
     stage: Stage, checkpoints: Checkpoints, workers: Workers
 ) -> None:
     workflow_id = stage.workflow_id()
     viewer = await stage.view(workflow_id)
-    cut_off = True
+    limited = True
 
     def is_first_opening(message: dict[str, Any]) -> bool:
         headers = message["extras"]["headers"]
-        return cut_off and message.get("name") == "ai-step-start" and headers["temporal-attempt"] == "1"
+        return limited and message.get("name") == "ai-step-start" and headers["temporal-attempt"] == "1"
 
-    stage.server.faults.cut(n=1_000_000, match=is_first_opening)
+    stage.server.faults.refuse(n=1_000_000, match=is_first_opening)
     zombie = await workers.start(stall)
     question = Question("stall", heartbeat=1.5)
     handle = await stage.client.start_workflow(Ask.run, question, id=workflow_id, task_queue=stage.name)
@@ -143,7 +143,7 @@ async def test_an_opening_that_could_not_be_sent_before_the_retry_is_not_sent_af
     await workers.start(stall)
     new = await checkpoints.reached("in the second attempt")
     await viewer.wait_for(lambda view: view.texts == ["Flowers, "])
-    cut_off = False
+    limited = False
     old.go_on()
     zombie.shut_down()
     new.go_on()
