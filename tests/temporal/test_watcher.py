@@ -1,0 +1,280 @@
+"""The watcher against a scripted server: it ends a run when its owner has really closed, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from temporalio.api.enums.v1 import EventType, RetryState
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.service import RPCError, RPCStatusCode
+
+from temporal_ably._dialect import ait08
+from temporal_ably._publisher.outbox import Rank, Ticket
+from temporal_ably._temporal import watcher
+from temporal_ably._temporal.watcher import Closed, Owned, Watchers, read_close
+from temporal_ably._transport.base import Stored
+from temporal_ably._wire.events import Run, StepOpened
+from temporal_ably._wire.events import Step as WireStep
+from temporal_ably.errors import HistoryError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from temporalio.client import Client
+
+    from temporal_ably._publisher.preparation import Preparation
+    from temporal_ably._publisher.publisher import Publisher
+    from temporal_ably._publisher.run_end import RunEnd
+
+OWNED = Owned("ai:wf", Run("run-1", "run-1/in"), "wf", "run-1", "run-1")
+
+
+def close_event(kind: str, **attributes: Any) -> HistoryEvent:
+    """The event with which a workflow run ends."""
+    name = f"workflow_execution_{kind}_event_attributes"
+    event = HistoryEvent(event_type=EventType.Value(f"EVENT_TYPE_WORKFLOW_EXECUTION_{kind.upper()}"))
+    own = getattr(event, name)
+    for field, value in attributes.items():
+        if field == "message":
+            own.failure.message = value
+        else:
+            setattr(own, field, value)
+    own.SetInParent()
+    return event
+
+
+COMPLETED = close_event("completed")
+
+
+def failed(following: str = "", *, retried: bool = False) -> HistoryEvent:
+    state = RetryState.RETRY_STATE_IN_PROGRESS if retried else RetryState.RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED
+    return close_event("failed", retry_state=state, new_execution_run_id=following, message="the model broke")
+
+
+@pytest.mark.parametrize(
+    ("event", "closed"),
+    [
+        (COMPLETED, Closed()),
+        (close_event("canceled"), Closed("cancelled")),
+        (close_event("continued_as_new", new_execution_run_id="b"), Closed(following="b")),
+        (close_event("terminated", reason="enough"), Closed("error", error="enough", terminated=True)),
+        (failed(), Closed("error", error="the model broke")),
+        (failed("b", retried=True), Closed("error", following="b", error="the model broke")),
+        # The next tick of a cron schedule follows too, and is a run of its own.
+        (failed("b"), Closed("error", error="the model broke")),
+        (
+            close_event("timed_out", retry_state=RetryState.RETRY_STATE_IN_PROGRESS, new_execution_run_id="b"),
+            Closed("error", following="b", error="the workflow timed out"),
+        ),
+        (HistoryEvent(event_type=EventType.EVENT_TYPE_TIMER_FIRED), None),
+    ],
+    ids=lambda value: EventType.Name(value.event_type) if isinstance(value, HistoryEvent) else None,
+)
+def test_close_event_is_read(event: HistoryEvent, closed: Closed | None) -> None:
+    assert read_close(event) == closed
+
+
+class Server:
+    """Temporal's server, scripted: the close event of each workflow run, or none while it goes on.
+
+    `errors` are what the next looks at events give instead. `current` is the run that a description names.
+    """
+
+    def __init__(self, *errors: Exception, current: str = "run-1", **closes: HistoryEvent) -> None:
+        self.closes = {run.replace("_", "-"): event for run, event in closes.items()}
+        self.errors = deque(errors)
+        self.current = current
+        self.asked: list[str] = []
+
+    def get_workflow_handle(self, workflow_id: str, run_id: str = "") -> Any:
+        assert workflow_id == "wf"
+
+        def events(*, wait_new_event: bool, **_: object) -> AsyncIterator[HistoryEvent]:
+            return self._events(run_id, wait=wait_new_event)
+
+        async def describe() -> Any:
+            execution = SimpleNamespace(run_id=self.current)
+            info = SimpleNamespace(execution=execution, first_run_id="run-1")
+            raw = SimpleNamespace(workflow_execution_info=info)
+            close_time = 1.0 if self.errors or run_id in self.closes else None
+            return SimpleNamespace(raw_description=raw, close_time=close_time)
+
+        return SimpleNamespace(fetch_history_events=events, describe=describe)
+
+    async def _events(self, run_id: str, *, wait: bool) -> AsyncIterator[HistoryEvent]:
+        self.asked.append(run_id)
+        if self.errors:
+            raise self.errors.popleft()
+        if run_id in self.closes:
+            yield self.closes[run_id]
+        elif wait:
+            await asyncio.Event().wait()
+
+
+class Publishing:
+    """What watchers need of the publisher and of the preparation: it keeps the ends."""
+
+    def __init__(self) -> None:
+        self.engine = SimpleNamespace(loop=asyncio.get_running_loop())
+        self.ends: list[RunEnd] = []
+        self.stored: list[Stored] | HistoryError = []
+        self.ended = asyncio.Event()
+
+    def end_run(self, end: RunEnd, now: float) -> None:
+        assert now > 0
+        self.ends.append(end)
+
+    def wake(self) -> None:
+        self.ended.set()
+
+    async def history(self, channel: str) -> list[Stored]:
+        assert channel == "ai:wf"
+        if isinstance(self.stored, HistoryError):
+            raise self.stored
+        return self.stored
+
+    def reasons(self) -> list[str]:
+        """How each run ended, as a reader finds it."""
+        return [header for end in self.ends for header in _run_reasons(end)]
+
+
+def _run_reasons(end: RunEnd) -> list[str]:
+    operation = cast("Any", end.take(Ticket(end, "run-end", Rank.FRAMING, 0.0), 0.0))
+    return [ait08.transport_headers(message.extras)["run-reason"] for message in operation.messages]
+
+
+@pytest.fixture
+async def publishing() -> Publishing:
+    return Publishing()
+
+
+@pytest.fixture
+def watchers(publishing: Publishing, monkeypatch: pytest.MonkeyPatch) -> Watchers:
+    monkeypatch.setattr(watcher, "_RETRY_S", (0.0,))
+    publisher = cast("Publisher", publishing)
+    return Watchers(publisher, cast("Preparation", publishing), expose_errors=False)
+
+
+def watch(watchers: Watchers, server: Server, owned: Owned = OWNED) -> None:
+    watchers.watch(owned, cast("Client", server))
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"), [(COMPLETED, "complete"), (close_event("canceled"), "cancelled"), (failed(), "error")]
+)
+async def test_end_of_the_owner_is_the_end_of_its_run(
+    watchers: Watchers, publishing: Publishing, event: HistoryEvent, reason: str
+) -> None:
+    watch(watchers, Server(run_1=event))
+    await publishing.ended.wait()
+    assert publishing.reasons() == [reason]
+
+
+async def test_run_goes_on_in_the_workflow_run_that_follows(watchers: Watchers, publishing: Publishing) -> None:
+    continued = close_event("continued_as_new", new_execution_run_id="run-2")
+    continued.workflow_execution_continued_as_new_event_attributes.workflow_type.name = "Chat"
+    server = Server(run_1=continued, run_2=COMPLETED)
+    watch(watchers, server)
+    await publishing.ended.wait()
+    assert server.asked == ["run-1", "run-2"]
+    assert publishing.reasons() == ["complete"]
+
+
+@pytest.mark.parametrize(("current", "reason"), [("run-2", "complete"), ("run-1", "error")])
+async def test_terminated_run_goes_on_only_where_a_reset_put_another_in_its_place(
+    watchers: Watchers, publishing: Publishing, current: str, reason: str
+) -> None:
+    watch(watchers, Server(current=current, run_1=close_event("terminated", reason="why"), run_2=COMPLETED))
+    await publishing.ended.wait()
+    assert publishing.reasons() == [reason]
+
+
+async def test_server_that_fails_for_a_while_is_asked_again(watchers: Watchers, publishing: Publishing) -> None:
+    away = RPCError("away", RPCStatusCode.UNAVAILABLE, b"")
+    watch(watchers, Server(away, away, run_1=COMPLETED))
+    await publishing.ended.wait()
+    assert publishing.reasons() == ["complete"]
+
+
+async def test_what_nobody_foresaw_is_told_and_the_watch_goes_on(
+    watchers: Watchers, publishing: Publishing, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch(watchers, Server(KeyError("a bug"), run_1=COMPLETED))
+    await publishing.ended.wait()
+    assert publishing.reasons() == ["complete"]
+    (record,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert "a bug" in record.getMessage()
+
+
+async def test_workflow_that_is_not_known_any_more_is_let_go(watchers: Watchers, publishing: Publishing) -> None:
+    watch(watchers, Server(RPCError("gone", RPCStatusCode.NOT_FOUND, b"")))
+    await asyncio.wait(list(watchers._tasks.values()))
+    await asyncio.sleep(0)
+    assert publishing.ends == []
+    assert watchers._tasks == {}
+    assert watchers._clients == {}
+
+
+async def test_each_run_has_one_watcher(watchers: Watchers) -> None:
+    watch(watchers, Server())
+    watch(watchers, Server())
+    assert len(watchers._tasks) == 1
+    await watchers.stop()
+
+
+async def test_before_exit_closed_runs_are_ended_and_open_ones_left_to_others(
+    watchers: Watchers, publishing: Publishing
+) -> None:
+    closes, goes_on = Server(), Server()
+    watch(watchers, closes)
+    watch(watchers, goes_on, Owned("ai:wf", Run("other", "other/in"), "wf", "run-1", "run-1"))
+    await asyncio.sleep(0)
+    closes.closes["run-1"] = COMPLETED
+    await watchers.settle()
+    assert [end.run_id for end in publishing.ends] == ["run-1"]
+    await watchers.stop()
+
+
+async def test_before_exit_a_server_that_does_not_answer_is_no_error(
+    watchers: Watchers, publishing: Publishing, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = Server()
+    watch(watchers, server)
+    await asyncio.sleep(0)
+    server.errors.append(RPCError("away", RPCStatusCode.UNAVAILABLE, b""))
+    await watchers.settle()
+    assert publishing.ends == []
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+    await watchers.stop()
+
+
+def opened() -> Stored:
+    """The opening of a step of the run, as it stands on the channel."""
+    message = ait08.encode(StepOpened(WireStep(OWNED.run, ":0:1")))
+    return Stored("1", message.name, None, message.extras)
+
+
+@pytest.mark.parametrize(
+    ("stored", "reasons"), [([], []), ([opened()], ["complete"]), (HistoryError("unreadable"), [])]
+)
+async def test_hint_ends_a_run_only_if_somebody_opened_it(
+    watchers: Watchers, publishing: Publishing, stored: list[Stored] | HistoryError, reasons: list[str]
+) -> None:
+    publishing.stored = stored
+    watchers.client = cast("Client", Server(run_1=COMPLETED))
+    watchers.streamed_types.add("Chat")
+    watchers.hint(OWNED, "Chat")
+    await asyncio.wait(list(watchers._tasks.values()))
+    assert publishing.reasons() == reasons
+
+
+async def test_hint_of_a_type_that_never_streamed_here_costs_nothing(watchers: Watchers) -> None:
+    watchers.hint(OWNED, "Chat")
+    watchers.client = cast("Client", Server())
+    watchers.hint(OWNED, "Chat")
+    assert watchers._tasks == {}
