@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from temporal_ably._wire.events import RunReason, StepReason
-from temporal_ably._wire.parts import Json, Status
+if TYPE_CHECKING:
+    from temporal_ably._wire.events import RunReason, StepReason
+    from temporal_ably._wire.parts import Json, Status
 
 Action = Literal["create", "append", "update", "delete"]
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from bisect import insort
 from operator import attrgetter
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from temporal_ably._session.model import Delivery
 from temporal_ably._wire.operations import Extras, Message
-from temporal_ably._wire.parts import Json
+
+if TYPE_CHECKING:
+    from temporal_ably._session.model import Delivery
+    from temporal_ably._wire.parts import Json
 
 _VERSION = attrgetter("version")
 

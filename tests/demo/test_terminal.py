@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 import termios
@@ -58,6 +59,8 @@ def test_keys_are_not_shown_meanwhile_and_shown_again_afterwards(keyboard: int):
 async def test_what_was_typed_meanwhile_does_not_answer_the_next_question(keyboard: int):
     with keys_ignored():
         os.write(keyboard, b"impatient\n")
+        # The terminal hands over what is typed a moment later.
+        assert select.select([sys.stdin], [], [], 30)[0]
     os.write(keyboard, b"an answer\n")
     assert await read_line() == "an answer"
 

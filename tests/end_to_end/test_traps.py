@@ -226,9 +226,11 @@ async def test_trap_l_cancelled_send_is_published_once_and_the_next_gets_its_own
 
 async def test_trap_m_the_sdk_is_used_on_one_thread_whoever_streams(line: Line) -> None:
     viewer, writers = await line.view(), [line.begin() for _ in range(4)]
+    for writer in writers:
+        await writer.told("from ")
 
     def speak(number: int) -> None:
-        for word in ("from ", "thread ", str(number)):
+        for word in ("thread ", str(number)):
             writers[number].say(word)
 
     await asyncio.gather(*(asyncio.to_thread(speak, number) for number in range(4)))
