@@ -53,7 +53,7 @@ class Redaction(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Blot out the secrets in a record; what the SDK says on our own thread is kept back when quiet."""
-        if self.quiet and record.threadName == ENGINE_THREAD and record.name.partition(".")[0] == "ably":
+        if self._keeps_back(record):
             return False
         message = record.getMessage()
         safe = self.text(message)
@@ -66,6 +66,11 @@ class Redaction(logging.Filter):
             if record.exc_text != shown:
                 record.exc_info = None
         return True
+
+    def _keeps_back(self, record: logging.LogRecord) -> bool:
+        # A level that the user sets later on is heeded, too.
+        untouched = self.quiet and logging.getLogger("ably").level == logging.WARNING
+        return untouched and record.threadName == ENGINE_THREAD and record.name.partition(".")[0] == "ably"
 
 
 REDACTION = Redaction()
