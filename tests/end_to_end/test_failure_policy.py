@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import subprocess
-import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from temporalio import activity
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from temporal_ably import AblyInterceptor, SettingsError, session_name, streaming
@@ -37,7 +32,6 @@ if TYPE_CHECKING:
     from tests.end_to_end.viewer import Viewers
 
 SHORT = timedelta(seconds=0.5)
-SCRIPT = Path(__file__).parent / "short_script.py"
 
 
 @activity.defn
@@ -123,7 +117,11 @@ async def failure_of(stage: Stage, *, attempts: int = 0) -> ApplicationError:
 
 
 async def assert_history_shows(stage: Stage, text: str) -> None:
-    """A page that is loaded now ends with exactly this message."""
+    """A page that is loaded after all has arrived shows exactly this message.
+
+    Not earlier: @ably/ai-transport 0.8.0 ignores a run's end that comes while the page still reads what was before.
+    """
+    await stage.server.wait_for(lambda _: ended(stage))
     viewer = await stage.view(stage.workflow_id())
     await viewer.wait_settled_text([text])
 
@@ -352,71 +350,3 @@ async def test_text_beyond_ablys_message_limit_is_continued_in_another_part(
     assert len(text) > 3 * 65536
     (message,) = viewer.messages
     assert len([part for part in message.parts if part["type"] == "text"]) > 3
-
-
-# The process ends, or its event loop stands still.
-
-
-@pytest.mark.parametrize("ending", ["drained", "left"])
-async def test_script_that_ends_after_its_workflow_leaves_nothing_unsaid(
-    stage: Stage, temporal: Temporal, ending: str
-) -> None:
-    viewer = await stage.view(stage.workflow_id())
-    script = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(SCRIPT),
-        *(temporal.address, stage.name, stage.workflow_id(), ending),
-        env={**os.environ, **stage.environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    output, _ = await script.communicate()
-    assert (script.returncode, output.decode()) == (0, "")
-    await stage.assert_shown(viewer, stage.workflow_id(), ["said just before the end"])
-
-
-class Neighbours:
-    """Two activities of one worker: the one blocks the worker's event loop until the story lets go."""
-
-    def __init__(self) -> None:
-        self.blocked = threading.Event()
-        self.released = threading.Event()
-
-    @activity.defn
-    async def block(self) -> str:
-        self.blocked.set()
-        assert self.released.wait(30)
-        return ""
-
-    @activity.defn
-    @streaming
-    def speak_beside(self) -> Iterator[str]:
-        yield "before "
-        assert self.blocked.wait(30)
-        yield "meanwhile "
-        assert self.released.wait(30)
-        yield "after"
-
-
-async def test_blocked_event_loop_of_a_worker_stalls_no_stream(stage: Stage, temporal: Temporal) -> None:
-    neighbours, stop = Neighbours(), threading.Event()
-
-    async def work() -> None:
-        own = Stage(await Client.connect(temporal.address), stage.server, stage.viewers, stage.name)
-        async with own.worker([Ask], [neighbours.block, neighbours.speak_beside]):
-            await asyncio.to_thread(stop.wait)
-
-    worker = asyncio.ensure_future(asyncio.to_thread(asyncio.run, work()))
-    viewer = await stage.view(stage.workflow_id("speaking"))
-    try:
-        speaking = asyncio.ensure_future(ask(stage, neighbours.speak_beside, name="speaking"))
-        await viewer.wait_for(lambda view: view.texts == ["before "])
-        blocking = asyncio.ensure_future(ask(stage, neighbours.block, name="blocking"))
-        await viewer.wait_for(lambda view: view.texts == ["before meanwhile "])
-        neighbours.released.set()
-        await blocking
-        await stage.assert_shown(viewer, stage.workflow_id("speaking"), [await speaking])
-    finally:
-        neighbours.released.set()
-        stop.set()
-        await worker
