@@ -12,6 +12,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from temporal_ably._publisher.reports import report_unexpected
 from temporal_ably._transport.secrets import ENGINE_THREAD, report_loop_error
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ class Engine:
             # A forked child inherits the exit handler, but not the thread.
             return
         for drain in reversed(self._drains):
-            self.submit(_awaited(drain)).result()
+            try:
+                self.submit(_awaited(drain)).result()
+            except Exception as err:  # noqa: BLE001 - the others are drained all the same
+                report_unexpected("publish what is left before exit", err)
 
 
 async def _awaited(drain: Callable[[], Awaitable[None]]) -> None:
