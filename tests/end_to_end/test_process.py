@@ -1,4 +1,4 @@
-"""The process ends right after its workflow, or its event loop stands still: the stream is the engine's, and goes on."""
+"""The process ends right after its workflow, or its event loop stands still: the stream goes on by itself."""
 
 from __future__ import annotations
 

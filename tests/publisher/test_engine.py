@@ -81,3 +81,21 @@ def test_engine_drains_before_the_process_exits_last_added_first() -> None:
 
 def test_forked_child_gets_an_engine_of_its_own_and_can_exit() -> None:
     assert run(FORKS).splitlines() == ["child True ran", "parent 0 ran", "drained"]
+
+
+FAILS_AT_EXIT = """
+from temporal_ably._publisher.engine import engine
+
+async def drain():
+    print("drained")
+
+async def fail():
+    raise RuntimeError("broken")
+
+engine().on_exit(drain)
+engine().on_exit(fail)
+"""
+
+
+def test_drain_that_fails_at_exit_keeps_no_other_from_its_turn() -> None:
+    assert run(FAILS_AT_EXIT).split() == ["drained"]
