@@ -42,8 +42,10 @@ class Redaction(logging.Filter):
     def register(self, key: str) -> None:
         """Blot out an Ably key and the forms in which it travels."""
         secret = key.partition(":")[2]
-        forms = [key, urllib.parse.quote(key, safe=""), base64.b64encode(key.encode()).decode(), secret]
-        self._secrets += [form for form in forms if form and form not in self._secrets]
+        quoted = [urllib.parse.quote(text, safe="") for text in (key, secret)]
+        forms = {key, secret, *quoted, base64.b64encode(key.encode()).decode(), *self._secrets}
+        # The longest first: a short one that is blotted out of a long one would leave the rest of it.
+        self._secrets = sorted(forms - {""}, key=lambda form: (-len(form), form))
 
     def text(self, text: str) -> str:
         """Blot out the secrets in a text."""

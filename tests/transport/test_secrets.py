@@ -166,3 +166,9 @@ async def test_task_that_the_sdk_left_behind_is_worth_a_debug_line_only(caplog: 
     report_loop_error(asyncio.get_running_loop(), {"message": "never retrieved", "future": task})
     assert isinstance(task.exception(), OSError)
     assert [entry.levelname for entry in caplog.records] == ["DEBUG"]
+
+
+def test_secret_that_is_part_of_another_key_leaves_nothing_of_it_behind(redaction: Redaction) -> None:
+    redaction.register("one.key:shared")
+    redaction.register("shared.key:s/hidden")
+    assert redaction.text("?key=shared.key%3As%2Fhidden&v=5") == "?key=[secret]&v=5"
