@@ -38,7 +38,16 @@ class StreamClosedError(TemporalAblyError):
 
 
 class HistoryError(TemporalAblyError):
-    """A channel's history could not be read."""
+    """A channel's history could not be read.
+
+    Args:
+        message: "unable to X; reason; fix".
+        retryable: whether it may be readable later.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class PublishError(TemporalAblyError):

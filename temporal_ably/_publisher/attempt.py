@@ -51,7 +51,8 @@ class Plan:
     """What an attempt publishes as, and where.
 
     ``owner_id`` and ``owner_run_id`` name the workflow that the run belongs to. ``opens_run`` says
-    whether the run's opening must go first.
+    whether the run's opening must go first. ``since_us`` is when the workflow run began that repeats
+    the step, 0 where none does. A tombstone has no output: it makes that of an earlier attempt go.
     """
 
     channel: str
@@ -62,12 +63,27 @@ class Plan:
     owner_run_id: str
     opens_run: bool = True
     full_tags: bool = False
-    background: bool = False
+    since_us: int = 0
+    tombstone: bool = False
+
+    @property
+    def wire_step(self) -> str:
+        """The step's name in the dialect.
+
+        Each try of a workflow has names of its own, so that a tombstone, whoever sends it and however
+        late, never takes the place of what a later try writes.
+        """
+        return wire_step(self.step, self.since_us)
 
     @property
     def id(self) -> str:
         """A name for the attempt that no other attempt of any worker has."""
-        return f"{self.run.id}/{self.step}/{self.origin.started_us}"
+        return f"{self.run.id}/{self.wire_step}/{self.origin.started_us}"
+
+
+def wire_step(step: str, since_us: int) -> str:
+    """Name a step in the dialect; ``since_us`` as in ``Plan``."""
+    return f"{step}@{since_us}" if since_us else step
 
 
 class Attempt:
@@ -102,6 +118,8 @@ class Attempt:
     def release(self, run: Run) -> None:
         """Begin to send, as part of ``run``."""
         self._held = False
+        if run.id != self.plan.run.id:
+            self._run_open = not self.plan.opens_run
         self.plan = replace(self.plan, run=run)
 
     def run_is_open(self) -> None:
@@ -162,7 +180,7 @@ class Attempt:
             now: seconds of the engine's clock.
             superseded: whether a later attempt of the step is known.
         """
-        if self._finish == "complete" and not (superseded or self.plan.background):
+        if self._finish == "complete" and not (superseded or self.plan.tombstone):
             # The activity succeeded in time; what is still held is canonical.
             return
         self._fenced = True
@@ -243,7 +261,7 @@ class Attempt:
 
     def _frame(self, name: str) -> Iterator[Ticket]:
         if name not in self._sending:
-            yield Ticket(self, name, Rank.BACKGROUND if self.plan.background else Rank.FRAMING, self._since)
+            yield Ticket(self, name, Rank.TOMBSTONE if self.plan.tombstone else Rank.FRAMING, self._since)
 
     def _ready_streams(self) -> Iterator[Ticket]:
         settled = True
@@ -320,7 +338,7 @@ class Attempt:
             self._ended = True
 
     def _step(self) -> Step:
-        return Step(self.plan.run, self.plan.step, self.serial)
+        return Step(self.plan.run, self.plan.wire_step, self.serial)
 
     def _frame_message(self, name: str) -> Message:
         plan = self.plan

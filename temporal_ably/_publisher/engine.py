@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextvars
 import os
 import threading
 from typing import TYPE_CHECKING, TypeVar
@@ -27,6 +28,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._context = contextvars.Context()
         self.loop.set_exception_handler(report_loop_error)
         self._pid = os.getpid()
         self._drains: list[Callable[[], Awaitable[None]]] = []
@@ -44,7 +46,8 @@ class Engine:
 
     def call(self, function: Callable[[], None]) -> None:
         """Run a function on the engine's loop, from any thread."""
-        self.loop.call_soon_threadsafe(function)
+        # Not in the caller's context: what starts here would keep an activity's or a workflow's alive.
+        self.loop.call_soon_threadsafe(function, context=self._context)
 
     def on_exit(self, drain: Callable[[], Awaitable[None]]) -> None:
         """Await ``drain`` before the interpreter exits, after those added later. It bounds its own time."""
@@ -57,7 +60,7 @@ class Engine:
         for drain in reversed(self._drains):
             try:
                 self.submit(_awaited(drain)).result()
-            except Exception as err:  # noqa: BLE001 - the others are drained all the same
+            except Exception as err:  # noqa: BLE001, PERF203 - the others are drained all the same
                 report_unexpected("publish what is left before exit", err)
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class Rank(IntEnum):
     """Which tickets go first."""
 
-    FRAMING = 0
-    TEXT = 1
-    BACKGROUND = 2
+    TOMBSTONE = 0
+    FRAMING = 1
+    TEXT = 2
 
 
 @dataclass(frozen=True)

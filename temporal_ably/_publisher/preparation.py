@@ -1,8 +1,9 @@
-"""Before a retried or reset workflow run writes: read the channel, find the run, sweep dead steps."""
+"""What only a channel's history tells: the run that a reset one writes to, and dead text that nothing replaced."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from temporal_ably.errors import HistoryError
 if TYPE_CHECKING:
     from temporal_ably._publisher.attempt import Attempt, Plan
     from temporal_ably._publisher.publisher import Publisher
-    from temporal_ably._transport.base import Stored
     from temporal_ably._wire.events import Run
     from temporal_ably._wire.identity import Reset, Sweep
 
@@ -24,7 +24,7 @@ _NOTHING = Recalled(ended=False, newest={})
 
 
 class Preparation:
-    """Reads a channel at most once for each reset and each set of sweeps of a run.
+    """Reads channels, at most once for each retried or reset workflow run before it writes.
 
     Args:
         publisher: reads the history and publishes.
@@ -37,7 +37,7 @@ class Preparation:
     async def prepare(self, attempt: Attempt, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> None:
         """Release a held attempt once the channel's history told where it belongs and what it replaces.
 
-        Without a readable history it goes on in the run it knows, and dead text of other steps stays.
+        Where the history must not be read it goes on in the run it knows, and dead text of other steps stays.
         """
         plan = attempt.plan
         place = (plan.channel, plan.run.id, reset, sweeps)
@@ -49,6 +49,9 @@ class Preparation:
         run = plan.run
         try:
             run = await known
+        except Exception:
+            self._known.pop(place, None)
+            raise
         finally:
             # A held attempt would wait for ever, and the end of its run with it.
             attempt.release(run)
@@ -70,27 +73,19 @@ class Preparation:
         for tombstone in tombstones(plan, sweeps, recalled):
             tombstone.open(now)
             tombstone.finish("complete", now)
-            # As an attempt like any other: one that writes the step again here, now or soon, cuts it off. A stock
-            # client would show nothing of that step if the tombstone opened last.
-            self._publisher.add_attempt(tombstone, now)
+            self._publisher.add(tombstone, now)
 
 
 async def _read(publisher: Publisher, channel: str, run_id: str) -> Recalled:
-    for delay_s in _RETRY_S:
-        found = await _history(publisher, channel)
-        if not isinstance(found, HistoryError):
-            return recall(found, run_id)
-        logger.warning("%s; trying again in %.1f s", found, delay_s)
+    # While Ably is away nothing could be published either, so there is no hurry.
+    for tries in itertools.count():
+        try:
+            return recall(await publisher.history(channel), run_id)
+        except HistoryError as err:
+            if not err.retryable:
+                logger.error("%s; going on without it, text of replaced steps may stay", err)
+                return _NOTHING
+            delay_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
+            logger.warning("%s; trying again in %.1f s", err, delay_s)
         await asyncio.sleep(delay_s)
-    found = await _history(publisher, channel)
-    if not isinstance(found, HistoryError):
-        return recall(found, run_id)
-    logger.error("%s; going on without it, text of replaced steps may stay", found)
     return _NOTHING
-
-
-async def _history(publisher: Publisher, channel: str) -> list[Stored] | HistoryError:
-    try:
-        return await publisher.history(channel)
-    except HistoryError as err:
-        return err

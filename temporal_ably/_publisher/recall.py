@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recalled:
-    """What the history says of a run. ``newest``: step id to the start of its newest attempt, in µs."""
+    """What the history says of a run. ``newest``: wire step to the start of its newest attempt, in µs."""
 
     ended: bool
     newest: Mapping[str, int]
@@ -68,9 +68,12 @@ def tombstones(plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> lis
     Its start is that of the sweep: later than what it replaces, earlier than what really replaces it.
     """
     made: list[Attempt] = []
-    for step, started_us in recalled.newest.items():
+    for name, started_us in recalled.newest.items():
+        step, _, tried = name.partition("@")
         since_us = max((sweep.since_us for sweep in sweeps if is_swept(step, started_us, sweep)), default=None)
-        if since_us is not None and step != plan.step:
+        if since_us is not None:
             origin = replace(plan.origin, started_us=since_us)
-            made.append(Attempt(replace(plan, step=step, origin=origin, opens_run=False, background=True)))
+            earlier = int(tried) if tried.isdecimal() else 0
+            dead = replace(plan, step=step, since_us=earlier, origin=origin, opens_run=False, tombstone=True)
+            made.append(Attempt(dead))
     return made

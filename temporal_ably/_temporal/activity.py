@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ from temporal_ably._temporal.streaming import (
 )
 from temporal_ably._temporal.watcher import Owned
 from temporal_ably._temporal.workflow import microseconds
-from temporal_ably._wire.identity import Binding, Header, render_session, step_id
+from temporal_ably._wire.identity import Binding, Header, render_session, repeated_since, step_id
 from temporal_ably._wire.tags import Origin
 from temporal_ably.errors import EncodeError
 
@@ -164,6 +165,7 @@ class AttemptSink:
             owner_id=owned.owner_id,
             owner_run_id=owned.tagged_run_id,
             full_tags=self._runtime.options.full_tags,
+            since_us=repeated_since(self._step, bound.sweeps),
         )
         attempt = Attempt(plan, self.fence.allows)
         needs_history = bound.reset is not None or bool(bound.sweeps)
@@ -191,7 +193,7 @@ class AttemptSink:
     def _watch(self, shared: Shared, owned: Owned) -> None:
         shared.watchers.streamed_types.add(self._info.workflow_type or "")
         if self._client is not None:
-            shared.watchers.watch(owned, self._client)
+            shared.watchers.watch(owned, self._client, self._binding.sweeps)
 
     async def succeed(self, *, streams: bool) -> Outcome | None:
         """End the attempt as complete; without output, make an earlier attempt's dead text go.
@@ -208,20 +210,28 @@ class AttemptSink:
         if not self.fence.allows():
             return await self.fail(fenced=True)
         self.open()
-        allowance_s = min(self._runtime.options.flush_timeout.total_seconds(), self.fence.left_s / _SHARE_OF_DEADLINE)
-        return await self._finish("complete", allowance_s, patient=self._runtime.options.fail)
+        return await self._finish("complete", cancelled=activity.is_cancelled(), patient=self._runtime.options.fail)
 
     async def fail(self, reason: StepReason = "failed", *, fenced: bool = False) -> Outcome | None:
         """End the attempt as failed or cancelled, if it wrote anything."""
         if fenced:
             self.fence.close()
-        return await self._finish(reason, _CANCEL_FLUSH_S, patient=False) if self._attempt is not None else None
+        return await self._finish(reason, cancelled=True, patient=False) if self._attempt is not None else None
 
-    async def _finish(self, reason: StepReason, allowance_s: float, *, patient: bool) -> Outcome:
+    async def _finish(self, reason: StepReason, *, cancelled: bool, patient: bool) -> Outcome:
         shared, attempt = self._registered()
         future = asyncio.wrap_future(shared.publisher.post_finish(attempt, reason, patient=patient))
-        done, _ = await asyncio.wait({future}, timeout=allowance_s)
-        return future.result() if done else Outcome(Delivery.HELD, attempt.lost_chars)
+        allowance_s = self._allowance_s(cancelled=cancelled)
+        try:
+            await asyncio.wait({future}, timeout=allowance_s)
+        except asyncio.CancelledError:
+            # The user's code is over, and its result or its own exception stands: a cancel comes too late.
+            await _wait_out({future}, 0.0 if cancelled else self._allowance_s(cancelled=True))
+        return future.result() if future.done() else Outcome(Delivery.HELD, attempt.lost_chars)
+
+    def _allowance_s(self, *, cancelled: bool) -> float:
+        allowance_s = min(self._runtime.options.flush_timeout.total_seconds(), self.fence.left_s / _SHARE_OF_DEADLINE)
+        return min(allowance_s, _CANCEL_FLUSH_S) if cancelled else allowance_s
 
 
 class ActivityInbound(ActivityInboundInterceptor):
@@ -290,6 +300,11 @@ class _ActivityOutbound(ActivityOutboundInterceptor):
     def heartbeat(self, *details: Any) -> None:
         self._inbound.heartbeat()
         self.next.heartbeat(*details)
+
+
+async def _wait_out(futures: set[asyncio.Future[Outcome]], timeout_s: float) -> None:
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait(futures, timeout=timeout_s)
 
 
 def _reason(err: BaseException) -> tuple[StepReason]:

@@ -6,16 +6,23 @@ The rule of the file: light at import, because a workflow's sandbox may load it.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import temporalio.client
 import temporalio.worker
+from temporalio.worker import ActivityInboundInterceptor
+
+from temporal_ably._temporal.streaming import nowhere, reset_current, set_current
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
     from types import TracebackType
 
-    from temporalio.worker import ActivityInboundInterceptor, WorkflowInboundInterceptor, WorkflowInterceptorClassInput
+    from temporalio.worker import (
+        ExecuteActivityInput,
+        WorkflowInboundInterceptor,
+        WorkflowInterceptorClassInput,
+    )
 
     from temporal_ably._temporal.runtime import Runtime
     from temporal_ably._wire.identity import Binding
@@ -61,7 +68,7 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
         """Give each attempt a stream."""
         from temporal_ably._temporal.activity import ActivityInbound
 
-        return ActivityInbound(next, self._runtime) if self._runtime is not None else next
+        return ActivityInbound(next, self._runtime) if self._runtime is not None else _Silent(next)
 
     def workflow_interceptor_class(
         self, input: WorkflowInterceptorClassInput
@@ -101,6 +108,17 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
     ) -> None:
         """Drain."""
         await self.drain()
+
+
+class _Silent(ActivityInboundInterceptor):
+    """What runs activities where ``ABLY_ENABLED=0``: their stream goes nowhere, without a word."""
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        token = set_current(nowhere())
+        try:
+            return await self.next.execute_activity(input)
+        finally:
+            reset_current(token)
 
 
 def session_name(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from temporal_ably._publisher.engine import engine
@@ -41,6 +41,7 @@ class Route:
     credentials: Credentials
     rates: Rates
     buffer_bytes: int
+    expose_errors: bool
     timeouts: Timeouts
 
 
@@ -51,6 +52,7 @@ class Shared:
     publisher: Publisher
     preparation: Preparation
     watchers: Watchers
+    users: set[Runtime] = field(default_factory=lambda: set[Runtime]())
 
     async def drain(self, timeout_s: float) -> None:
         """End the runs that are over, and publish what is finished, within a time."""
@@ -59,7 +61,7 @@ class Shared:
         await self.publisher.close_if_idle()
 
     async def drain_at_exit(self, timeout_s: float) -> None:
-        """Drain, and leave no call to Temporal open: its answer would find the interpreter gone."""
+        """Drain for the last time, and leave no call to Temporal open: its answer would find nobody."""
         await self.drain(timeout_s)
         await self.watchers.stop()
 
@@ -99,8 +101,7 @@ class Runtime:
             flush_timeout=settings.flush_timeout,
             full_tags=settings.tags == "full",
         )
-        self._route = Route(credentials, rates, settings.buffer_bytes, timeouts)
-        self._expose_errors = settings.expose_errors
+        self._route = Route(credentials, rates, settings.buffer_bytes, settings.expose_errors, timeouts)
         self.streamed_activities: set[str] = set()
 
     @property
@@ -110,8 +111,9 @@ class Runtime:
 
     def shared(self) -> Shared:
         """Give what is shared; the first call of the process starts the engine."""
-        found = self.active
-        return found if found is not None else self._make_shared()
+        shared = self.active or self._make_shared()
+        shared.users.add(self)
+        return shared
 
     def _make_shared(self) -> Shared:
         with _lock:
@@ -131,7 +133,7 @@ class Runtime:
             runs_on, connect, rates=route.rates, buffer_bytes=route.buffer_bytes, timeouts=route.timeouts
         )
         preparation = Preparation(publisher)
-        watchers = Watchers(publisher, preparation, expose_errors=self._expose_errors)
+        watchers = Watchers(publisher, preparation, expose_errors=route.expose_errors)
         shared = Shared(publisher, preparation, watchers)
         timeout_s = self.options.flush_timeout.total_seconds()
         runs_on.on_exit(lambda: shared.drain_at_exit(timeout_s))
@@ -145,8 +147,13 @@ class Runtime:
             shared.publisher.engine.call(lambda: shared.watchers.hint(owned, workflow_type))
 
     async def drain(self) -> None:
-        """Publish what is finished and let go of the connections, if anything was streamed."""
+        """Publish what is finished and let go of the connections, if anything was streamed.
+
+        The watchers of open runs stop with the last interceptor that drains.
+        """
         shared = self.active
         if shared is not None:
-            work = shared.drain(self.options.flush_timeout.total_seconds())
+            shared.users.discard(self)
+            timeout_s = self.options.flush_timeout.total_seconds()
+            work = shared.drain(timeout_s) if shared.users else shared.drain_at_exit(timeout_s)
             await asyncio.wrap_future(shared.publisher.engine.submit(work))

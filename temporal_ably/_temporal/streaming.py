@@ -13,7 +13,7 @@ import threading
 import types
 import typing
 from contextvars import ContextVar, Token
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast, overload
 
 from temporalio import activity, workflow
 
@@ -69,6 +69,7 @@ class ActivityStream:
         self._message_used = False
         self._text_key: int | None = None
         self._ended = False
+        self._said_late = False
 
     @property
     def usable_here(self) -> bool:
@@ -86,9 +87,7 @@ class ActivityStream:
         """
         text = _checked(chunk)
         with self._lock:
-            if self._ended:
-                _late()
-            elif text:
+            if self._goes_on() and text:
                 if self._text_key is None:
                     self._text_key = self._open_part()
                 self._sink.text(self._text_key, text)
@@ -99,20 +98,21 @@ class ActivityStream:
         Use it as a context manager: ``with stream.text_part() as part: part.text("...")``.
         """
         with self._lock:
-            if self._ended:
-                _late()
+            if not self._goes_on():
                 return TextPart(_NOWHERE, 0, self._lock, self._goes_on)
             self._close_text()
             return TextPart(self._sink, self._open_part(), self._lock, self._goes_on)
 
     def _goes_on(self) -> bool:
+        if self._ended and not self._said_late:
+            self._said_late = True
+            logger.warning("unable to stream; the activity is over; what a task or thread of it writes is dropped")
         return not self._ended
 
     def message(self) -> None:
         """Begin a new message: what follows is shown apart from what came before."""
         with self._lock:
-            if self._ended:
-                _late()
+            if not self._goes_on():
                 return
             self._close_text()
             if self._message_used:
@@ -171,9 +171,7 @@ class TextPart:
         with self._lock:
             if self._closed:
                 raise StreamClosedError("unable to extend a text part; it is closed; begin a new one with text_part()")
-            if not self._goes_on():
-                _late()
-            elif text:
+            if self._goes_on() and text:
                 self._sink.text(self._key, text)
 
     def close(self) -> None:
@@ -212,10 +210,6 @@ class _Nowhere:
 
 _NOWHERE = _Nowhere()
 _current: ContextVar[ActivityStream | None] = ContextVar("temporal_ably_stream", default=None)
-
-
-def _late() -> None:
-    logger.warning("unable to stream; the activity is over; what a task or thread of it still writes is dropped")
 
 
 def _checked(chunk: object) -> str:
@@ -263,17 +257,32 @@ def current_stream() -> ActivityStream:
         with workflow.unsafe.sandbox_unrestricted():
             return ActivityStream(_NOWHERE)
     if activity.in_activity():
-        logger.warning(
-            "unable to stream from this activity; the worker has no AblyInterceptor, or this thread or process has "
-            "not the activity's context; see contextvars.copy_context()"
-        )
+        _warn_once(activity.info().activity_type)
     else:
         logger.debug("current_stream() was called outside an activity; what is written goes nowhere")
     return ActivityStream(_NOWHERE)
 
 
+def nowhere() -> ActivityStream:
+    """Give a stream that goes nowhere."""
+    return ActivityStream(_NOWHERE)
+
+
+_warned: set[str] = set()
+
+
+def _warn_once(activity_type: str) -> None:
+    if activity_type not in _warned:
+        _warned.add(activity_type)
+        logger.warning(
+            "unable to stream from activity %s; the worker has no AblyInterceptor, or this thread or process has "
+            "not the activity's context; see contextvars.copy_context()",
+            activity_type,
+        )
+
+
 @overload
-def streaming(function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[Any, Any, str]]: ...
+def streaming(function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[object, object, str]]: ...
 @overload
 def streaming(function: Callable[P, Iterator[str]]) -> Callable[P, str]: ...
 @overload
@@ -301,7 +310,7 @@ def streaming(function: object = None, *, reducer: Callable[[Sequence[str]], obj
 
 class _Reducing(Protocol[R_co]):
     @overload
-    def __call__(self, function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[Any, Any, R_co]]: ...
+    def __call__(self, function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[object, object, R_co]]: ...
     @overload
     def __call__(self, function: Callable[P, Iterator[str]]) -> Callable[P, R_co]: ...
 

@@ -94,7 +94,11 @@ def _terminated(event: HistoryEvent) -> Closed:
 
 def _failure(event: HistoryEvent) -> Closed:
     failed = event.workflow_execution_failed_event_attributes
-    return _failed(failed.retry_state, failed.new_execution_run_id, failed.failure.message)
+    cause = failed.failure
+    while cause.HasField("cause"):
+        # The outer ones only say that an activity or a child failed.
+        cause = cause.cause
+    return _failed(failed.retry_state, failed.new_execution_run_id, cause.message)
 
 
 def _timeout(event: HistoryEvent) -> Closed:
@@ -123,7 +127,7 @@ class Watchers:
 
     Args:
         publisher: publishes the run-ends.
-        preparation: sweeps what a retried workflow wrote, should its retry write nothing.
+        preparation: sweeps what a retried or reset workflow run wrote and nothing replaced.
         expose_errors: whether end users see the text of a failure.
     """
 
@@ -133,12 +137,14 @@ class Watchers:
         self._expose_errors = expose_errors
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._clients: dict[tuple[str, str], tuple[Owned, Client]] = {}
+        self._sweeps: dict[tuple[str, str], dict[Sweep, None]] = {}
         self.client: Client | None = None
         self.streamed_types: set[str] = set()
 
-    def watch(self, owned: Owned, client: Client) -> None:
-        """Watch the owner of a run that this process opens."""
+    def watch(self, owned: Owned, client: Client, sweeps: tuple[Sweep, ...] = ()) -> None:
+        """Watch the owner of a run that this process opens; ``sweeps`` are carried out at its end."""
         self.client = client
+        self._sweeps.setdefault((owned.channel, owned.run.id), {}).update(dict.fromkeys(sweeps))
         self._start(owned, client, check_opened=False)
 
     def hint(self, owned: Owned, workflow_type: str) -> None:
@@ -157,6 +163,7 @@ class Watchers:
     def _forget(self, place: tuple[str, str]) -> None:
         self._tasks.pop(place, None)
         self._clients.pop(place, None)
+        self._sweeps.pop(place, None)
 
     async def settle(self) -> None:
         """Before the process goes: end the runs whose owners have closed; leave the others to the living."""
@@ -210,8 +217,9 @@ class Watchers:
         return bool(recalled.newest) and not recalled.ended
 
     async def _end(self, owned: Owned, client: Client, closed: Closed) -> None:
-        if closed.retried:
-            sweeps = [await _sweep_of(client, owned.owner_id, run_id) for run_id in closed.retried]
+        sweeps = list(self._sweeps.get((owned.channel, owned.run.id), ()))
+        sweeps += [await _sweep_of(client, owned.owner_id, run_id) for run_id in closed.retried]
+        if sweeps:
             await self._preparation.sweep(_sweeper(owned), tuple(sweeps))
         error = closed.error if self._expose_errors else None
         event = RunClosed(owned.run, closed.reason, error or None)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _HISTORY_PAGE = 1000
 _HISTORY_PAGES = 20
 _TOKEN_TTL_S = 600
+_REFUSED_FOR_GOOD = range(40100, 40170)
 _CAPABILITY_CODES = (40160, 40161, 40162, 40165, 40166)
 # Malformed key, unknown key, disabled account, forbidden, unknown app: nothing that time mends.
 _CREDENTIAL_CODES = (40005, *range(40100, 40200), *range(40300, 40500))
@@ -286,7 +287,8 @@ class RealtimeConnection:
         except Exception as err:
             raise HistoryError(
                 f"unable to read the history of {channel}; {REDACTION.text(str(err))}; "
-                "check that the key has the history capability"
+                "check that the key has the history capability",
+                retryable=getattr(err, "code", 0) not in _REFUSED_FOR_GOOD,
             ) from err
         finally:
             if client is not None:

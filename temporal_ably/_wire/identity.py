@@ -221,6 +221,12 @@ def is_swept(step: str, started_us: int, sweep: Sweep) -> bool:
     return place is not None and started_us < sweep.since_us and place >= sweep.first
 
 
+def repeated_since(step: str, sweeps: tuple[Sweep, ...]) -> int:
+    """Tell when the newest workflow run began that repeats a step, in microseconds; 0 where none does."""
+    places = ((sweep, _place_below(step, sweep.node)) for sweep in sweeps)
+    return max((sweep.since_us for sweep, place in places if place is not None and place >= sweep.first), default=0)
+
+
 def _place_below(step: str, node: str) -> tuple[int, int] | None:
     path, _, own = step.partition(":")
     if path == node:

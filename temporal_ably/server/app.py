@@ -103,7 +103,7 @@ class LocalServer:
             rollup_overtakes=rollup_overtakes,
             connection_state_ttl_ms=int(connection_state_ttl.total_seconds() * 1000),
         )
-        self.faults = Faults(self._hub, self)
+        self.faults: Faults = Faults(self._hub, self)
         """What to do wrong on purpose."""
         self._host = host
         self._port = port

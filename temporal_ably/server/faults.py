@@ -41,7 +41,7 @@ class FaultRules:
     def __init__(self) -> None:
         """Start with none."""
         self._waiting: list[Fault] = []
-        self.resumes_to_refuse = 0
+        self.resumes_to_refuse: int = 0
 
     def add(self, fault: Fault) -> None:
         """Wait for the next matching operations."""

@@ -127,7 +127,7 @@ class Channel:
         """Give the next timeserial: strictly increasing even if the clock stands still or goes back."""
         at, count = self._last
         self._last = (now, 0) if now > at else (at, count + 1) if count < 999 else (at + 1, 0)
-        self.position = f"{self._last[0]:014d}-{self._last[1]:03d}@{self.series}"
+        self.position: str = f"{self._last[0]:014d}-{self._last[1]:03d}@{self.series}"
         return self.position
 
     def create(self, messages: Sequence[Wire], author: Author, now: int, batch_id: str) -> list[Operation | str]:
@@ -267,7 +267,7 @@ class Channel:
 
     def forget(self, now: int) -> None:
         """Lose continuity: no earlier position can be resumed from."""
-        self.earliest = self._advance(now)
+        self.earliest: str = self._advance(now)
 
     def _record(self, operation: Operation) -> Operation:
         self.log.append(operation)

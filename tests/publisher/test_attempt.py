@@ -158,10 +158,10 @@ def test_end_closes_open_streams_and_then_the_step(reason: str, status: str) -> 
     assert last.reason == reason
 
 
-def test_background_attempt_ranks_last() -> None:
-    it = sender(replace(PLAN, background=True, opens_run=False))
+def test_tombstone_ranks_first() -> None:
+    it = sender(replace(PLAN, tombstone=True, opens_run=False))
     it.attempt.open(0.0)
-    assert [ticket.rank for ticket in it.attempt.ready()] == [Rank.BACKGROUND]
+    assert [ticket.rank for ticket in it.attempt.ready()] == [Rank.TOMBSTONE]
 
 
 def test_first_text_goes_with_the_framing_and_later_text_behind_it() -> None:
@@ -400,8 +400,8 @@ def test_attempt_that_succeeded_in_time_is_not_cut_off() -> None:
     assert it.flush() == ["append 0.0 '!' complete", "step-end"]
 
 
-def test_background_attempt_is_cut_off_though_it_is_complete() -> None:
-    it = sender(replace(PLAN, background=True))
+def test_tombstone_is_cut_off_though_it_is_complete() -> None:
+    it = sender(replace(PLAN, tombstone=True))
     it.attempt.open(0.0)
     it.attempt.finish("complete", 0.0)
     it.attempt.fence(0.0)

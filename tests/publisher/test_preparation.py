@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RESET = Reset("run-2", "wf", "run-1")
 SWEEPS = (Sweep("", 500, (0, 0)),)
+REFUSED = HistoryError("unable to read the history of ai:wf; no capability; give the key one", retryable=False)
 NO_HISTORY = HistoryError("unable to read the history of ai:wf; no; check that the key has the history capability")
 
 
@@ -36,10 +37,10 @@ def plan_of(step: str) -> Plan:
     return replace(PLAN, step=step, origin=replace(ORIGIN, started_us=900))
 
 
-class Retry:
-    """A retried or reset workflow run, whose attempts are held until they are prepared."""
+class Resumed:
+    """A reset workflow run, whose attempts are held until they are prepared."""
 
-    def __init__(self, publisher: Publisher, reset: Reset | None = None) -> None:
+    def __init__(self, publisher: Publisher, reset: Reset = RESET) -> None:
         self.publisher = publisher
         self.preparation = Preparation(publisher)
         self.reset = reset
@@ -81,28 +82,6 @@ def last_attempts(ably: FakeAbly) -> dict[str, str]:
     return found
 
 
-def test_dead_steps_are_buried_and_the_writers_own_is_replaced(publisher: Publisher, ably: FakeAbly) -> None:
-    for step in (":0:1", ":0:2", ":0:3"):
-        write(ably.channels["ai:wf"], step, 100)
-    retry = Retry(publisher)
-    [end] = retry.stream(":0:1")
-    assert end.result(WAIT_S).whole
-    retry.drain()
-    assert last_attempts(ably) == {":0:1": "900", ":0:2": "500", ":0:3": "500"}
-
-
-def test_step_that_is_being_written_again_is_never_buried(publisher: Publisher, ably: FakeAbly) -> None:
-    for step in (":0:1", ":0:2", ":0:3"):
-        write(ably.channels["ai:wf"], step, 100)
-    ably.unreachable = UNREACHABLE
-    retry = Retry(publisher)
-    ends = retry.stream(":0:1", ":0:2")
-    ably.unreachable = None
-    assert all(end.result(WAIT_S).whole for end in ends)
-    retry.drain()
-    assert last_attempts(ably) == {":0:1": "900", ":0:2": "900", ":0:3": "500"}
-
-
 def test_step_that_is_written_again_before_its_tombstone_is_out_keeps_its_text(
     publisher: Publisher, ably: FakeAbly
 ) -> None:
@@ -120,14 +99,25 @@ def test_step_that_is_written_again_before_its_tombstone_is_out_keeps_its_text(
     assert last_attempts(ably) == {":0:1": "500", ":0:2": "900"}
 
 
-def test_history_is_read_once_for_all_attempts_of_a_retry(publisher: Publisher, ably: FakeAbly) -> None:
+def test_history_is_read_once_for_all_attempts_of_a_reset(publisher: Publisher, ably: FakeAbly) -> None:
     write(ably.channels["ai:wf"], ":0:9", 100)
-    retry = Retry(publisher)
-    for end in [*retry.stream(":0:1", ":0:2"), *retry.stream(":0:3")]:
+    resumed = Resumed(publisher)
+    for end in [*resumed.stream(":0:1", ":0:2"), *resumed.stream(":0:3")]:
         end.result(WAIT_S)
-    retry.drain()
+    resumed.drain()
     assert ably.history_reads == 1
     assert ably.sent.count("step-start") == 4
+
+
+def test_dead_steps_are_buried_before_the_writer_opens(publisher: Publisher, ably: FakeAbly) -> None:
+    for step in (":0:1", ":0:2"):
+        write(ably.channels["ai:wf"], step, 100)
+    resumed = Resumed(publisher)
+    [end] = resumed.stream(":0:3")
+    assert end.result(WAIT_S).whole
+    resumed.drain()
+    assert list(last_attempts(ably)) == [":0:1", ":0:2", ":0:3"]
+    assert last_attempts(ably) == {":0:1": "500", ":0:2": "500", ":0:3": "900"}
 
 
 def test_nothing_is_sent_before_the_history_is_known(publisher: Publisher, ably: FakeAbly) -> None:
@@ -146,7 +136,7 @@ def test_reset_of_an_ended_run_goes_on_beside_it_and_buries_nothing(publisher: P
     channel = ably.channels["ai:wf"]
     write(channel, ":0:1", 100)
     flush(RunEnd("ai:wf", RunClosed(RUN, "complete"), "wf", "wf-run"), channel)
-    [end] = Retry(publisher, RESET).stream(":0:2")
+    [end] = Resumed(publisher).stream(":0:2")
     assert end.result(WAIT_S).whole
     [old, new] = [stream.step.run for stream in channel.streams()]
     assert (old, new) == (RUN, Run("run/rrun-2", RUN.parent))
@@ -155,7 +145,7 @@ def test_reset_of_an_ended_run_goes_on_beside_it_and_buries_nothing(publisher: P
 
 def test_reset_of_a_run_that_goes_on_stays_in_it(publisher: Publisher, ably: FakeAbly) -> None:
     write(ably.channels["ai:wf"], ":0:1", 100)
-    [end] = Retry(publisher, RESET).stream(":0:2")
+    [end] = Resumed(publisher).stream(":0:2")
     assert end.result(WAIT_S).whole
     assert {stream.step.run for stream in ably.channels["ai:wf"].streams()} == {RUN}
 
@@ -163,13 +153,13 @@ def test_reset_of_a_run_that_goes_on_stays_in_it(publisher: Publisher, ably: Fak
 def test_unreadable_history_is_tried_again(
     publisher: Publisher, ably: FakeAbly, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write(ably.channels["ai:wf"], ":0:2", 100)
+    channel = ably.channels["ai:wf"]
+    write(channel, ":0:1", 100)
+    flush(RunEnd("ai:wf", RunClosed(RUN, "complete"), "wf", "wf-run"), channel)
     ably.history_script.extend([NO_HISTORY, NO_HISTORY])
-    retry = Retry(publisher)
-    [end] = retry.stream(":0:1")
+    [end] = Resumed(publisher).stream(":0:1")
     assert end.result(WAIT_S).whole
-    retry.drain()
-    assert last_attempts(ably)[":0:2"] == "500"
+    assert channel.streams()[-1].step.run.id == "run/rrun-2"
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
 
 
@@ -177,11 +167,11 @@ def test_attempt_goes_on_without_a_history_and_says_so(
     publisher: Publisher, ably: FakeAbly, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(ably.channels["ai:wf"], ":0:2", 100)
-    ably.history_script.extend([NO_HISTORY] * 3)
-    [end] = Retry(publisher).stream(":0:1")
+    ably.history_script.append(REFUSED)
+    [end] = Resumed(publisher).stream(":0:1")
     assert end.result(WAIT_S).whole
     assert last_attempts(ably) == {":0:1": "900", ":0:2": "100"}
-    assert caplog.records[-1].getMessage() == f"{NO_HISTORY}; going on without it, text of replaced steps may stay"
+    assert caplog.records[-1].getMessage() == f"{REFUSED}; going on without it, text of replaced steps may stay"
 
 
 def test_attempt_is_released_even_where_the_reading_fails_in_an_unforeseen_way(
@@ -191,7 +181,7 @@ def test_attempt_is_released_even_where_the_reading_fails_in_an_unforeseen_way(
         raise ZeroDivisionError(stored, run_id)
 
     monkeypatch.setattr("temporal_ably._publisher.preparation.recall", fail)
-    [end] = Retry(publisher).stream(":0:1")
+    [end] = Resumed(publisher).stream(":0:1")
     assert end.result(WAIT_S).whole
     assert "ZeroDivisionError" in caplog.text
 

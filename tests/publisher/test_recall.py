@@ -86,10 +86,10 @@ def test_reset_of_an_ended_run_goes_on_beside_it() -> None:
     assert beside == Run("run/rrun-2", RUN.parent)
 
 
-def test_each_swept_step_but_the_writers_own_gets_a_tombstone() -> None:
+def test_each_swept_step_gets_a_tombstone() -> None:
     newest = {":0:1": 100, ":0:2": 200, ":0:3": 900, "/0.4:0:1": 300, ":1:1": 100}
     made = tombstones(PLAN, (Sweep("", 500, (0, 0)),), Recalled(ended=False, newest=newest))
-    assert [tomb.plan.step for tomb in made] == [":0:2", "/0.4:0:1", ":1:1"]
+    assert [tomb.plan.step for tomb in made] == [":0:1", ":0:2", "/0.4:0:1", ":1:1"]
 
 
 def test_step_before_the_first_replaced_one_stays() -> None:
@@ -101,7 +101,15 @@ def test_tombstone_is_younger_than_what_it_replaces_and_older_than_what_does_so_
     sweeps = (Sweep("", 500, (0, 0)), Sweep("", 700, (0, 0)))
     [tomb] = tombstones(PLAN, sweeps, Recalled(ended=False, newest={":0:2": 100}))
     assert tomb.plan.origin.started_us == 700
-    assert tomb.plan.background
+    assert tomb.plan.tombstone
+
+
+def test_tombstone_never_takes_the_place_of_what_a_later_try_writes() -> None:
+    sweeps = (Sweep("", 700, (0, 0)),)
+    newest = {":0:2": 100, ":0:2@500": 600, ":0:2@700": 800}
+    made = tombstones(PLAN, sweeps, Recalled(ended=False, newest=newest))
+    assert [tomb.plan.wire_step for tomb in made] == [":0:2", ":0:2@500"]
+    assert [tomb.plan.step for tomb in made] == [":0:2", ":0:2"]
 
 
 def test_tombstone_takes_the_dead_text_away_and_adds_none() -> None:

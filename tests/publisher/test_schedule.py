@@ -90,11 +90,13 @@ def schedule_of(*boxes: Box, rates: Rates = ROOMY) -> Schedule:
 # Order.
 
 
-def test_framing_goes_first_then_text_then_background() -> None:
+def test_tombstones_go_first_then_framing_then_text() -> None:
     schedule = schedule_of(
-        Box("tombstone", rank=Rank.BACKGROUND), Box("text", rank=Rank.TEXT, since=-9.0), Box("frame", since=5.0)
+        Box("text", rank=Rank.TEXT, since=-9.0),
+        Box("frame", since=5.0),
+        Box("tombstone", rank=Rank.TOMBSTONE, since=9.0),
     )
-    assert go(schedule, 10.0) == ["frame", "text", "tombstone"]
+    assert go(schedule, 10.0) == ["tombstone", "frame", "text"]
 
 
 def test_of_one_rank_whoever_waited_longest_goes_first() -> None:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import temporalio.client
 import temporalio.worker
-from temporalio.worker import WorkflowInterceptorClassInput
+from temporalio.worker import ExecuteActivityInput, WorkflowInterceptorClassInput
 
-from temporal_ably import AblyInterceptor, AblySettings, SettingsError, session_name
+from temporal_ably import AblyInterceptor, AblySettings, SettingsError, current_stream, session_name
 from temporal_ably._temporal.activity import ActivityInbound
 from temporal_ably._temporal.workflow import CLOSED_HINT, TEMPLATE, WorkflowInbound
 from temporal_ably._wire.identity import DEFAULT_TEMPLATE, Binding
@@ -92,10 +92,22 @@ def test_hint_of_a_workflow_that_never_streamed_connects_to_nothing() -> None:
 
 def test_interceptor_that_is_off_changes_nothing() -> None:
     functions: dict[str, Callable[..., Any]] = {}
-    interceptor, last = AblyInterceptor(enabled=False), LastInbound()
-    assert interceptor.intercept_activity(last) is last
+    interceptor = AblyInterceptor(enabled=False)
     assert interceptor.workflow_interceptor_class(class_input(functions)) is None
     assert functions == {}
+
+
+async def test_interceptor_that_is_off_lets_activities_stream_nowhere_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Streams(LastInbound):
+        async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+            current_stream().text("unheard")
+            return "done"
+
+    off = AblyInterceptor(enabled=False).intercept_activity(Streams())
+    assert await off.execute_activity(ExecuteActivityInput(fn=print, args=[], executor=None, headers={})) == "done"
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -20,6 +20,7 @@ from temporal_ably._wire.identity import (
     child_binding,
     is_swept,
     render_session,
+    repeated_since,
     step_id,
     with_sweep,
 )
@@ -236,3 +237,11 @@ def test_sweep_takes_what_stands_below_its_node_at_or_after_its_first_and_starte
 @pytest.mark.parametrize("step", ["", ":", "::", ":activity-7", "x", ":0:\u00b2", "/a.b:0:1", ":0:" + "9" * 5000])
 def test_step_with_a_foreign_name_is_never_swept(step: str) -> None:
     assert is_swept(step, 0, Sweep("", 1, (0, 0))) is False
+
+
+def test_a_repeated_step_names_the_newest_run_that_repeats_it() -> None:
+    sweeps = (Sweep("", 500, (1, 2)), Sweep("/1.3", 700, (0, 0)))
+    assert repeated_since(":1:2", sweeps) == 500
+    assert repeated_since(":1:1", sweeps) == 0
+    assert repeated_since("/1.3:0:1", sweeps) == 700
+    assert repeated_since("/1.4:0:1", sweeps) == 500
