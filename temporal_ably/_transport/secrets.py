@@ -36,7 +36,7 @@ class Redaction(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._secrets: frozenset[str] = frozenset()
+        self._secrets: list[str] = []
         self._pattern = _TOKEN
         self.quiet = False
 
@@ -44,10 +44,10 @@ class Redaction(logging.Filter):
         """Blot out an Ably key and the forms in which it travels."""
         secret = key.partition(":")[2]
         quoted = [urllib.parse.quote(text, safe="") for text in (key, secret)]
-        self._secrets |= {key, secret, *quoted, base64.b64encode(key.encode()).decode()} - {""}
+        forms = {*self._secrets, key, secret, *quoted, base64.b64encode(key.encode()).decode()}
         # The longest first: a short one that is blotted out of a long one would leave the rest of it.
-        longest_first = sorted(self._secrets, key=len, reverse=True)
-        self._pattern = re.compile("|".join([*map(re.escape, longest_first), _TOKEN.pattern]))
+        self._secrets = sorted(forms - {""}, key=len, reverse=True)
+        self._pattern = re.compile("|".join([*map(re.escape, self._secrets), _TOKEN.pattern]))
 
     def text(self, text: str) -> str:
         """Blot out the secrets in a text."""
