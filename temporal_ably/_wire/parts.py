@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Union
 
@@ -14,11 +15,15 @@ Status = Literal["streaming", "complete", "cancelled"]
 
 @dataclass(frozen=True)
 class Whole:
-    """A part that is published at once. ``fields``: header names to values, all strings."""
+    """A part that is published at once. ``fields``: header names to values, all strings.
+
+    An ``ephemeral`` one is for who is connected now: it is not kept in history.
+    """
 
     kind: str
     fields: Mapping[str, str]
     data: Json = ""
+    ephemeral: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,3 +33,9 @@ class Streamed:
     kind: str
     id: str
     fields: Mapping[str, str]
+
+
+def size_bytes(part: Whole) -> int:
+    """Give the size of a whole part as it counts against Ably's message limit, its headers' rest left out."""
+    data = part.data if isinstance(part.data, str) else json.dumps(part.data, ensure_ascii=False)
+    return len(data.encode()) + sum(len(name) + len(value.encode()) for name, value in part.fields.items())
