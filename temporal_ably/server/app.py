@@ -18,7 +18,7 @@ from .controls import Faults, order
 from .hub import ROLLUP_MS, Hub
 from .limits import Limits
 from .protocol import Connection, Ending
-from .rest import Request, Response, authenticate, respond
+from .rest import Request, Response, authenticate, cross_origin, respond
 from .wire import AblyError, Action, Format, Wire, as_wire, decode, frame_out
 
 DEVELOPMENT_KEY = "local.dev:for-development-only"
@@ -274,7 +274,9 @@ class LocalServer:
         ordered = self._http_faults and request.method == "POST" and request.path == FAULTS_PATH
         response = await self._order(asked) if ordered else respond(self._hub, asked, self.now())
         self.pump()
-        return web.Response(status=response.status, body=response.body, headers=response.headers)
+        return web.Response(
+            status=response.status, body=response.body, headers={**response.headers, **cross_origin(asked)}
+        )
 
     def _is_welcome(self, origin: str | None) -> bool:
         """Keep out web pages of other sites: to a browser any page may connect to this machine."""

@@ -364,6 +364,22 @@ class TestSockets:
         ):
             assert response.status == status
 
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [("OPTIONS", "/channels/ai%3Awf/messages", 204), ("GET", "/time", 200), ("GET", "/nowhere", 404)],
+    )
+    async def test_a_page_of_a_welcome_origin_may_read_every_answer_errors_too(
+        self, server: LocalServer, method: str, path: str, status: int
+    ) -> None:
+        origin = "http://localhost:3000"
+        async with (
+            aiohttp.ClientSession(headers={"Origin": origin}) as client,
+            client.request(method, f"http://{server.endpoint}{path}") as response,
+        ):
+            assert response.status == status
+            assert response.headers["Access-Control-Allow-Origin"] == origin
+            assert response.headers["Access-Control-Allow-Credentials"] == "true"
+
     async def test_content_type_has_no_charset(self, server: LocalServer) -> None:
         async with aiohttp.ClientSession() as client, client.get(f"http://{server.endpoint}/time") as response:
             assert response.headers["Content-Type"] == "application/json"

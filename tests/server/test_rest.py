@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from temporal_ably.server.auth import create_jwt
-from temporal_ably.server.rest import Request, Response, respond
+from temporal_ably.server.rest import Request, Response, cross_origin, respond
 from temporal_ably.server.wire import Format, Wire, as_wire, decode, encode
 from tests.server.bench import KEY, START, Bench, serial_of, shown
 
@@ -273,3 +273,27 @@ class TestMessage:
 
     def test_a_change_needs_an_action(self) -> None:
         assert error(ask(Bench(), "/channels/x/messages/s", "PATCH", body={"data": "x"})) == (400, "40003", 40003)
+
+
+class TestPagesOfOtherOrigins:
+    PAGE = "http://localhost:3000"
+
+    def test_a_browser_may_ask_first_without_credentials(self) -> None:
+        response = ask(Bench(), "/channels/x/messages", "OPTIONS", headers={"origin": self.PAGE})
+        assert (response.status, response.body) == (204, b"")
+
+    def test_the_origin_is_named_and_the_headers_that_clients_read_are_shown(self) -> None:
+        headers = cross_origin(Request("GET", "/time", {}, {"origin": self.PAGE}))
+        assert headers["Access-Control-Allow-Origin"] == self.PAGE
+        assert headers["Access-Control-Allow-Credentials"] == "true"
+        assert headers["Vary"] == "Origin"
+        assert "authorization" in headers["Access-Control-Allow-Headers"]
+        assert {"Link", "X-Ably-Errorcode"} <= set(headers["Access-Control-Expose-Headers"].split(", "))
+
+    def test_what_the_browser_asks_to_send_is_allowed(self) -> None:
+        asked = {"origin": self.PAGE, "access-control-request-headers": "authorization,x-new"}
+        headers = cross_origin(Request("OPTIONS", "/time", {}, asked))
+        assert headers["Access-Control-Allow-Headers"] == "authorization,x-new"
+
+    def test_what_is_no_page_gets_none_of_it(self) -> None:
+        assert cross_origin(Request("GET", "/time", {}, {})) == {}
