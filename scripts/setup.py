@@ -21,7 +21,11 @@ BIN = VENV / "bin"
 STAMPS = VENV / "stamps"
 OLDEST_PYTHON = (3, 10)
 OLDEST_NODE = 20
-NPM_PROJECTS = (ROOT / "tests" / "end_to_end" / "js", ROOT / "scripts" / "pyright")
+NPM_PROJECTS = (
+    ROOT / "tests" / "end_to_end" / "js",
+    ROOT / "examples" / "plain-client",
+    ROOT / "scripts" / "pyright",
+)
 
 
 def say(text: str) -> None:

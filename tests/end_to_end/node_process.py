@@ -31,9 +31,9 @@ class ViewerError(Exception):
 class NodeProcess:
     """The Node process: commands in, replies and events out."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, script: Path = SCRIPT) -> None:
         self._process = subprocess.Popen(  # noqa: S603 - our own script
-            [node, str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", bufsize=1
+            [node, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", bufsize=1
         )
         self._ids = itertools.count(1)
         self._replies: dict[int, Future[Any]] = {}
