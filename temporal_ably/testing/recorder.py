@@ -1,0 +1,312 @@
+"""``AblyRecorder``: what stands in Ably's place in a user's test, and what it has seen, as sessions and envelopes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from temporal_ably._session.fold import Fold
+from temporal_ably._session.transcript import transcript
+from temporal_ably.envelope import Envelope
+from temporal_ably.testing.connection import RecordingConnection
+from temporal_ably.testing.faults import Fate, Fault
+from temporal_ably.testing.memory import Memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from types import TracebackType
+
+    from temporal_ably._session.model import Session
+    from temporal_ably.testing.channel import Wire
+
+    _AttemptId = tuple[str, str, datetime | None, str]
+
+_PATIENCE = timedelta(seconds=10)
+# What begins a message stands in it, but says nothing.
+_EMPTY_KINDS = ("start", "start-step")
+
+
+class UnknownChannelError(LookupError):
+    """Nothing was published to that channel; the text names the channels that were published to."""
+
+
+class AblyRecorder:
+    """Records what the interceptor publishes: no server, no network, no key, no rate limits.
+
+    Use the pytest fixture ``ably_recorder``, or make one::
+
+        async with AblyRecorder() as recorder:
+            ably = AblyInterceptor(recorder=recorder)
+
+    When an activity has returned, what it streamed is here. What follows its workflow's end (the end of the run) comes
+    a moment later: wait for it with ``wait_ended``. It may be read from any thread; its ``str`` is all sessions, as
+    indented lines.
+    """
+
+    def __init__(self) -> None:
+        self._memory = Memory()
+        self._lock = threading.Lock()
+        self._folds: dict[str, tuple[Fold, int]] = {}
+        self._closing: list[Callable[[], None]] = []
+
+    # What the interceptor uses.
+
+    def connect(self) -> RecordingConnection:
+        """Give a connection. The interceptor calls this."""
+        return RecordingConnection(self._memory)
+
+    def on_close(self, close: Callable[[], None]) -> None:
+        """Call a function when the recorder closes, to let go of it. The interceptor calls this."""
+        self._closing.append(close)
+
+    # What was published.
+
+    @property
+    def channels(self) -> list[str]:
+        """The channels, in the order in which they were first published to."""
+        return self._memory.names
+
+    @property
+    def envelopes(self) -> list[Envelope]:
+        """All messages of all channels, each once and as it is now, in the order of their serials."""
+        found = [each for channel in self.channels for each in self._read(channel, self._memory.messages(channel))]
+        return sorted(found, key=lambda each: each.serial)
+
+    def envelopes_of(self, channel: str) -> list[Envelope]:
+        """Give the messages of a channel, each once and as it is now, in the order of their serials.
+
+        Raises:
+            UnknownChannelError: if nothing was published to it.
+        """
+        return self._read(self._known(channel), self._memory.messages(channel))
+
+    @property
+    def operations(self) -> list[Envelope]:
+        """Every create, append and update, in order; an append holds only the text that it adds."""
+        found = [each for channel in self.channels for each in self._read(channel, self._memory.log(channel))]
+        return sorted(found, key=lambda each: each.version)
+
+    @property
+    def canonical(self) -> list[Envelope]:
+        """The parts that count, one envelope a part, in the order of their serials.
+
+        What only begins a message (``start``, ``start-step``) is left out.
+        """
+        return [each for each in self._parts() if not each.superseded]
+
+    @property
+    def superseded(self) -> list[Envelope]:
+        """The parts that no longer count, because a later attempt replaced theirs; otherwise as ``canonical``."""
+        return [each for each in self._parts() if each.superseded]
+
+    def session(self, channel: str) -> Session:
+        """Give the session as a client shows it now.
+
+        Raises:
+            UnknownChannelError: if nothing was published to it.
+        """
+        return self._session(self._known(channel))
+
+    def transcript(self, channel: str) -> list[str]:
+        """Give the session as indented lines.
+
+        Raises:
+            UnknownChannelError: if nothing was published to it.
+        """
+        return transcript(self.session(channel))
+
+    def __str__(self) -> str:
+        """Give all sessions as indented lines."""
+        lines: list[str] = []
+        for channel in self.channels:
+            lines += [channel, *(f"  {line}" for line in transcript(self._session(channel)))]
+        return "\n".join(lines or ["nothing was published"])
+
+    def __repr__(self) -> str:
+        """Give all sessions as indented lines: it is what a failing assertion shows."""
+        return f"<AblyRecorder\n{self}\n>"
+
+    # Waiting.
+
+    async def wait_for(
+        self, condition: Callable[[Session], bool], *, channel: str, timeout: timedelta = _PATIENCE
+    ) -> Session:
+        """Wait until a session fulfils a condition, and give it.
+
+        Args:
+            condition: asked now and after each operation; before the first one the session is empty.
+            channel: the session's channel.
+            timeout: how long to wait.
+
+        Raises:
+            TimeoutError: if it does not in time; the text shows the session.
+        """
+        loop, changed = asyncio.get_running_loop(), asyncio.Event()
+        deadline = loop.time() + timeout.total_seconds()
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        self._memory.listen(tell)
+        try:
+            while True:
+                changed.clear()
+                session = self._session(channel)
+                if condition(session):
+                    return session
+                await asyncio.wait_for(changed.wait(), deadline - loop.time())
+        except asyncio.TimeoutError:
+            raise TimeoutError(
+                f"unable to see what the test waits for on {channel} within {timeout}; the recorder has:\n{self}"
+            ) from None
+        finally:
+            self._memory.unlisten(tell)
+
+    async def wait_ended(self, channel: str, *, timeout: timedelta = _PATIENCE) -> Session:
+        """Wait until the newest run of a session has ended, and give the session.
+
+        Raises:
+            TimeoutError: if it does not in time; the text shows the session.
+        """
+        return await self.wait_for(_has_ended, channel=channel, timeout=timeout)
+
+    # Faults.
+
+    def fail_publish(self, n: int = 1, *, code: int = 40000, channel: str | None = None) -> None:
+        """Have an operation refused.
+
+        With the default code that one operation's text is lost to viewers, which ``ABLY_ON_FAILURE=fail`` makes
+        a failure of the attempt. 42913 is a rate limit: the text waits. 40160 (capability) and 93002 (channel
+        rule) are final: nothing more is sent for a while.
+
+        Args:
+            n: which of the operations from now on, counted from 1.
+            code: Ably's error code.
+            channel: count only the operations of this channel.
+        """
+        self._memory.order(Fault(Fate.REFUSED, n, code, channel))
+
+    def lose_publish(self, n: int = 1, *, applied: bool, channel: str | None = None) -> None:
+        """Have the connection break during an operation, so that the publisher cannot know what became of it.
+
+        Args:
+            n: which of the operations from now on, counted from 1.
+            applied: whether it took effect.
+            channel: count only the operations of this channel.
+        """
+        self._memory.order(Fault(Fate.APPLIED if applied else Fate.LOST, n, channel=channel))
+
+    def away(self) -> Away:
+        """Be out of reach during a ``with`` or ``async with`` block: connections break, and none can be made."""
+        return Away(self._memory)
+
+    # Its life.
+
+    def clear(self) -> None:
+        """Forget everything, faults too. Do it between two acts of a test, while nothing is streaming."""
+        with self._lock:
+            self._memory.clear()
+            self._folds.clear()
+
+    def close(self) -> None:
+        """Have the interceptors let go of the recorder; what was recorded can still be read."""
+        while self._closing:
+            self._closing.pop()()
+
+    def __enter__(self) -> AblyRecorder:
+        """Give the recorder."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    async def __aenter__(self) -> AblyRecorder:
+        """Give the recorder."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    # Reading.
+
+    def _known(self, channel: str) -> str:
+        known = self.channels
+        if channel not in known:
+            raise UnknownChannelError(
+                f"unable to find channel {channel}; nothing was published to it; "
+                f"there is {', '.join(known) if known else 'no channel yet'}"
+            )
+        return channel
+
+    def _read(self, channel: str, messages: list[Wire]) -> list[Envelope]:
+        return [Envelope.of(message, channel=channel) for message in messages]
+
+    def _session(self, channel: str) -> Session:
+        with self._lock:
+            fold, count = self._folds.get(channel) or (Fold(), 0)
+            new = self._memory.log(channel, count)
+            for envelope in self._read(channel, new):
+                fold.apply(envelope)
+            self._folds[channel] = fold, count + len(new)
+            return fold.session
+
+    def _parts(self) -> list[Envelope]:
+        dead = {channel: _dead_attempts(self._session(channel)) for channel in self.channels}
+        return [
+            each.model_copy(update={"superseded": _attempt_of(each) in dead.get(each.channel, ())})
+            for each in self.envelopes
+            if each.part is not None and each.part.kind not in _EMPTY_KINDS
+        ]
+
+
+class Away:
+    """A time out of reach."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def __enter__(self) -> None:
+        """Leave."""
+        self._memory.leave()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Come back."""
+        self._memory.come_back()
+
+    async def __aenter__(self) -> None:
+        """Leave."""
+        self._memory.leave()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Come back."""
+        self._memory.come_back()
+
+
+def _has_ended(session: Session) -> bool:
+    return bool(session.runs) and session.runs[-1].ended != ""
+
+
+def _attempt_of(envelope: Envelope) -> _AttemptId:
+    return envelope.session_run, envelope.step, envelope.started, envelope.step_serial
+
+
+def _dead_attempts(session: Session) -> set[_AttemptId]:
+    return {
+        (run.id, step.id, attempt.started, attempt.serial)
+        for run in session.runs
+        for step in run.steps
+        for attempt in step.dead
+    }
