@@ -23,6 +23,7 @@ from temporal_ably.errors import (
 )
 
 if TYPE_CHECKING:
+    from temporal_ably.envelope import Envelope
     from temporal_ably.settings import AblySettings
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ConnectionLostError",
     "DecodeError",
     "EncodeError",
+    "Envelope",
     "HistoryError",
     "MessageTooLargeError",
     "PublishError",
@@ -45,7 +47,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Settings bring pydantic along, which a workflow's sandbox would load for each workflow.
+    # These bring pydantic along, which a workflow's sandbox would load for each workflow.
+    if name == "Envelope":
+        from temporal_ably.envelope import Envelope
+
+        return Envelope
     if name == "AblySettings":
         from temporal_ably.settings import AblySettings
 

@@ -106,7 +106,8 @@ def transport_headers(extras: object) -> Mapping[str, str]:
 
 def _tier(extras: object, name: str) -> Mapping[str, str]:
     ai = _mapping(extras).get("ai")
-    return cast("Mapping[str, str]", _mapping(_mapping(ai).get(name)))
+    tier = _mapping(_mapping(ai).get(name))
+    return {header: value for header, value in tier.items() if isinstance(value, str)}
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -127,12 +128,14 @@ def decode(message: Message, serial: str) -> Event | None:
         DecodeError: if an agent's message lacks a header that its name requires.
     """
     headers = transport_headers(message.extras)
-    if message.name not in _DECODERS or not headers:
+    # Ably leaves the name out of an append, and only outputs are appended to.
+    name = message.name or (OUTPUT if "codec-message-id" in headers else "")
+    if name not in _DECODERS or not headers:
         return None
     try:
-        return _DECODERS[message.name](message, headers, serial)
+        return _DECODERS[name](message, headers, serial)
     except KeyError as err:
-        raise DecodeError(f"unable to read {message.name} {serial}; header {err} is absent; skip the message") from err
+        raise DecodeError(f"unable to read {name} {serial}; header {err} is absent; skip the message") from err
 
 
 def _decode_run_start(message: Message, headers: Mapping[str, str], serial: str) -> Event:
@@ -163,7 +166,8 @@ def _decode_output(message: Message, headers: Mapping[str, str], serial: str) ->
     kind = fields.pop("kind")
     step, message_id = _step(headers), headers["codec-message-id"]
     if headers.get("stream") != "true":
-        return PartEmitted(step, message_id, Whole(kind, fields, message.data))
+        ephemeral = _mapping(message.extras).get("ephemeral") is True
+        return PartEmitted(step, message_id, Whole(kind, fields, message.data, ephemeral))
     status = cast("Status", _closed_set(headers["status"], Status))
     text = message.data if isinstance(message.data, str) else ""
     return PartText(step, message_id, Streamed(kind, headers["stream-id"], fields), text, status)

@@ -1,4 +1,4 @@
-"""Messages of a channel in, a ``Session`` out.
+"""Envelopes of a channel in, a ``Session`` out.
 
 The rule of the file: the session is a function of the set of deliveries. ``Fold`` only remembers
 what has not changed, so that one delivery costs one message and a snapshot costs the runs that
@@ -7,54 +7,26 @@ changed since the last one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from operator import itemgetter
-from typing import Literal, cast
+from dataclasses import replace
+from itertools import pairwise
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from temporal_ably._dialect import ait08
-from temporal_ably._session.model import Attempt, Delivery, Message, Part, Run, Session, Step
-from temporal_ably._session.order import AttemptKey
-from temporal_ably._session.record import Record
-from temporal_ably._wire import tags
-from temporal_ably._wire.events import (
-    Event,
-    PartEmitted,
-    PartText,
-    RunClosed,
-    RunOpened,
-    StepClosed,
-    StepOpened,
-    StepReason,
-)
-from temporal_ably.errors import DecodeError
+from temporal_ably._session.messages import compose
+from temporal_ably._session.model import Attempt, Message, Run, Session, Step
+from temporal_ably._session.order import NO_TIME, AttemptKey, why_dead
+from temporal_ably._session.record import Entry, Record
+from temporal_ably._wire.events import RunReason, StepReason
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
 
-@dataclass(frozen=True)
-class _Entry:
-    """A message that means something. ``headers`` are its tags."""
+    from temporal_ably._session.parts import Part
+    from temporal_ably.envelope import Envelope
 
-    serial: str
-    event: Event
-    headers: Mapping[str, str]
-
-    @property
-    def run(self) -> str:
-        return self.event.run.id if isinstance(self.event, RunOpened | RunClosed) else self.event.step.run.id
-
-
-@dataclass(frozen=True)
-class _StepEntry:
-    """A message of a step."""
-
-    serial: str
-    event: StepOpened | StepClosed | PartEmitted | PartText
-    headers: Mapping[str, str]
-
-    @property
-    def attempt(self) -> AttemptKey:
-        """The attempt it belongs to: an opening is identified by its own serial."""
-        return AttemptKey(tags.started_us(self.headers) or 0, self.event.step.serial)
+_SERIAL = attrgetter("serial")
+_OF_A_STEP = ("step-start", "step-end", "part")
 
 
 class Fold:
@@ -62,111 +34,136 @@ class Fold:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
-        self._entries: dict[str, _Entry] = {}
         self._serials: dict[str, set[str]] = {}
         self._built: dict[str, tuple[str, Run]] = {}
 
-    def apply(self, delivery: Delivery) -> bool:
+    def apply(self, envelope: Envelope) -> bool:
         """Take in a delivery.
 
         Returns:
             Whether the session may have changed.
         """
-        record = self._records.setdefault(delivery.serial, Record())
-        if not record.apply(delivery):
+        serial = envelope.serial
+        if not serial:
             return False
-        before = self._entries.pop(delivery.serial, None)
-        if before is not None:
-            self._serials[before.run].discard(delivery.serial)
-            self._built.pop(before.run, None)
-        after = _read(delivery.serial, record)
-        if after is not None:
-            self._entries[delivery.serial] = after
-            self._serials.setdefault(after.run, set()).add(delivery.serial)
-            self._built.pop(after.run, None)
-        return before is not None or after is not None
+        record = self._records.setdefault(serial, Record())
+        before = record.run
+        if not record.apply(envelope):
+            return False
+        after = record.run
+        for run in {before, after}:
+            self._built.pop(run, None)
+        if before:
+            self._serials[before].discard(serial)
+        if after:
+            self._serials.setdefault(after, set()).add(serial)
+        return bool(before or after)
 
     @property
     def session(self) -> Session:
         """The session as it stands."""
         for run, serials in self._serials.items():
             if serials and run not in self._built:
-                ordered = sorted(serials)
-                self._built[run] = ordered[0], _build_run(run, [self._entries[serial] for serial in ordered])
+                entries = (self._records[serial].entry for serial in sorted(serials))
+                self._built[run] = min(serials), _build_run(run, [entry for entry in entries if entry is not None])
         return Session(tuple(run for _, run in sorted(self._built.values(), key=itemgetter(0))))
 
 
-def _read(serial: str, record: Record) -> _Entry | None:
-    message = record.message
-    if message is None:
-        return None
-    try:
-        event = ait08.decode(message, serial)
-    except DecodeError:
-        # A later contract may say what we do not understand; the rest of the session still stands.
-        return None
-    return _Entry(serial, event, _tags(message.extras)) if event is not None else None
-
-
-def _tags(extras: object) -> dict[str, str]:
-    headers = _mapping(_mapping(extras).get("headers"))
-    return {name: value for name, value in headers.items() if isinstance(value, str)}
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
-
-
-def _build_run(run: str, entries: list[_Entry]) -> Run:
+def _build_run(run: str, entries: list[Entry]) -> Run:
     """Build a run. ``entries`` stand in the order of their serials."""
-    end: RunClosed | None = None
-    steps: dict[str, list[_StepEntry]] = {}
+    end: Envelope | None = None
+    steps: dict[str, list[Entry]] = {}
     for entry in entries:
-        if isinstance(entry.event, RunClosed):
-            end = entry.event
-        elif not isinstance(entry.event, RunOpened):
-            step = entry.headers.get(tags.STEP, entry.event.step.id)
-            steps.setdefault(step, []).append(_StepEntry(entry.serial, entry.event, entry.headers))
-    built = tuple(_build_step(step, found) for step, found in steps.items())
-    return Run(run, end.reason if end else "", end.error if end else None, built)
+        envelope = entry.envelope
+        if envelope.event == "run-end":
+            end = envelope
+        elif envelope.event in _OF_A_STEP:
+            steps.setdefault(_step(envelope), []).append(entry)
+    attempts = {step: _by_attempt(found) for step, found in steps.items()}
+    canonical = (entry for found in attempts.values() for entry in found[max(found)])
+    messages = compose(sorted(canonical, key=_SERIAL))
+    owned = _share(messages, attempts)
+    built = tuple(_build_step(step, found, owned.get(step, ())) for step, found in attempts.items())
+    if end is None:
+        return Run(run, steps=built, messages=messages)
+    # A reason of a newer contract ends the run, too; that it went well is not known.
+    reason = cast("RunReason", end.reason) if end.reason in get_args(RunReason) else "error"
+    return Run(run, reason, end.error or None, built, messages)
 
 
-def _build_step(step: str, entries: list[_StepEntry]) -> Step:
-    attempts: dict[AttemptKey, list[_StepEntry]] = {}
+def _step(envelope: Envelope) -> str:
+    # What names no attempt is never replaced (@ably/ai-transport 0.8.0, src/core/transport/tree.ts).
+    unattributed = envelope.event == "part" and not envelope.step_serial and envelope.started is None
+    return "" if unattributed else envelope.step
+
+
+def _by_attempt(entries: list[Entry]) -> dict[AttemptKey, list[Entry]]:
+    openings: dict[datetime | None, str] = {}
     for entry in entries:
-        attempts.setdefault(entry.attempt, []).append(entry)
+        if entry.envelope.step_serial:
+            openings[entry.envelope.started] = entry.envelope.step_serial
+    attempts: dict[AttemptKey, list[Entry]] = {}
+    for entry in entries:
+        started = entry.envelope.started
+        # A dialect need not name the opening: the start tells attempts apart as well.
+        serial = entry.envelope.step_serial or openings.get(started, "")
+        attempts.setdefault(AttemptKey(started or NO_TIME, serial), []).append(entry)
+    return attempts
+
+
+def _share(
+    messages: tuple[Message, ...], attempts: dict[str, dict[AttemptKey, list[Entry]]]
+) -> dict[str, tuple[Message, ...]]:
+    """Give each step what of the messages is its own; a foreign agent may write one message in several steps."""
+    steps = {entry.serial: step for step, found in attempts.items() for entry in found[max(found)]}
+    shares: dict[str, list[Message]] = {}
+    for message in messages:
+        own: dict[str, list[Part]] = {steps[message.serial]: []}
+        for part in message.parts:
+            own.setdefault(steps[part.serial], []).append(part)
+        for step, parts in own.items():
+            whole = len(parts) == len(message.parts)
+            shares.setdefault(step, []).append(message if whole else replace(message, parts=tuple(parts)))
+    return {step: tuple(found) for step, found in shares.items()}
+
+
+def _build_step(step: str, attempts: dict[AttemptKey, list[Entry]], messages: tuple[Message, ...]) -> Step:
     ordered = sorted(attempts)
-    winner = _number(attempts[ordered[-1]])
-    last = len(ordered) - 1
-    built = (_build_attempt(key, attempts[key], None if place == last else winner) for place, key in enumerate(ordered))
-    return Step(step, tuple(built))
+    built: list[Attempt] = []
+    for key, by in pairwise(ordered):
+        attempt = _build_attempt(key, attempts[key], compose(attempts[key]))
+        number = _number(attempts[by])
+        why = why_dead(key, attempt.number, attempt.ended, by, number)
+        built.append(replace(attempt, superseded_by=number, why_dead=why))
+    winner = ordered[-1]
+    return Step(step, (*built, _build_attempt(winner, attempts[winner], messages)))
 
 
-def _build_attempt(key: AttemptKey, entries: list[_StepEntry], superseded_by: int | None) -> Attempt:
-    # Some tags stand on the first message only.
-    facts = {name: value for entry in reversed(entries) for name, value in entry.headers.items()}
+def _build_attempt(key: AttemptKey, entries: list[Entry], messages: tuple[Message, ...]) -> Attempt:
     ended: StepReason | Literal[""] = ""
-    messages: dict[str, list[Part]] = {}
     for entry in entries:
-        if isinstance(entry.event, StepClosed):
-            ended = entry.event.reason
-        elif not isinstance(entry.event, StepOpened):
-            parts = messages.setdefault(entry.event.message_id, [])
-            if isinstance(entry.event, PartText):
-                parts.append(Part(entry.serial, entry.event.part.kind, entry.event.text, entry.event.status))
+        if entry.envelope.event == "step-end":
+            reason = entry.envelope.reason
+            ended = cast("StepReason", reason) if reason in get_args(StepReason) else "failed"
+    envelopes = [entry.envelope for entry in entries]
     return Attempt(
         number=_number(entries),
-        started_us=key.started_us,
+        started=None if key.started == NO_TIME else key.started,
         serial=key.serial,
-        workflow_id=facts.get(tags.WORKFLOW_ID, ""),
-        activity_type=facts.get(tags.ACTIVITY_TYPE, ""),
-        agent=facts.get(tags.AGENT, ""),
+        workflow_id=_first(each.workflow_id for each in envelopes),
+        run_id=_first(each.run_id for each in envelopes),
+        activity_id=_first(each.activity_id for each in envelopes),
+        # Some tags stand on the first message only.
+        activity_type=_first(each.activity_type for each in envelopes),
+        agent=_first(each.agent for each in envelopes),
         ended=ended,
-        superseded_by=superseded_by,
-        messages=tuple(Message(message_id, tuple(parts)) for message_id, parts in messages.items()),
+        messages=messages,
     )
 
 
-def _number(entries: list[_StepEntry]) -> int:
-    text = entries[0].headers.get(tags.ATTEMPT, "")
-    return int(text) if text.isdigit() else 1
+def _first(values: Iterable[str]) -> str:
+    return next((value for value in values if value), "")
+
+
+def _number(entries: list[Entry]) -> int:
+    return next((entry.envelope.attempt for entry in entries if entry.envelope.attempt is not None), 1)

@@ -11,27 +11,49 @@ seen the message, else as an update that holds the whole text up to that version
 from __future__ import annotations
 
 from bisect import insort
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, cast
-
-from temporal_ably._wire.operations import Extras, Message
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from temporal_ably._session.model import Delivery
     from temporal_ably._wire.parts import Json
+    from temporal_ably.envelope import Envelope
 
 _VERSION = attrgetter("version")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A message as it stands.
+
+    ``envelope`` is the last operation on it, which decides on everything but the content: an append
+    replaces all headers. ``text`` is the whole text, ``data`` the payload of a whole part.
+    """
+
+    envelope: Envelope
+    text: str
+    data: Json
+
+    @property
+    def serial(self) -> str:
+        """Identity and order of the message."""
+        return self.envelope.serial
+
+    @property
+    def missing(self) -> int:
+        """Characters that were written and have not arrived."""
+        return max(0, (self.envelope.length or 0) - len(self.text))
 
 
 class Record:
     """Deliveries of one serial, reduced to the content of the message."""
 
     def __init__(self) -> None:
-        self._base: Delivery | None = None
-        self._tail: list[Delivery] = []
+        self._base: Envelope | None = None
+        self._tail: list[Envelope] = []
         self._text = ""
 
-    def apply(self, delivery: Delivery) -> bool:
+    def apply(self, delivery: Envelope) -> bool:
         """Take in a delivery.
 
         Returns:
@@ -46,7 +68,7 @@ class Record:
         self._rebuild()
         return True
 
-    def _append(self, delivery: Delivery) -> bool:
+    def _append(self, delivery: Envelope) -> bool:
         if not self._tail or delivery.version > self._tail[-1].version:
             self._tail.append(delivery)
             self._text += _text(delivery)
@@ -62,16 +84,24 @@ class Record:
         self._text = "".join(_text(each) for each in [*whole, *self._tail])
 
     @property
-    def message(self) -> Message | None:
+    def run(self) -> str:
+        """The run that it belongs to, empty while it shows nothing."""
+        if self._base is None or self._base.action == "delete":
+            return ""
+        return (self._tail[-1] if self._tail else self._base).session_run
+
+    @property
+    def entry(self) -> Entry | None:
         """The message as it stands, ``None`` while only appends are known or once it was deleted."""
         if self._base is None or self._base.action == "delete":
             return None
-        data: Json = self._text if self._tail else self._base.data
-        # The operation that came last decides on the headers: an append replaces them all.
-        extras = self._tail[-1].extras if self._tail else self._base.extras
-        # Whatever reads extras checks what it finds: they come from any publisher.
-        return Message(self._base.name, data, cast("Extras", extras))
+        last = self._tail[-1] if self._tail else self._base
+        whole = self._base.part.data if self._base.part else None
+        return Entry(last, self._text, self._text if self._tail else whole)
 
 
-def _text(delivery: Delivery) -> str:
-    return delivery.data if isinstance(delivery.data, str) else ""
+def _text(delivery: Envelope) -> str:
+    part = delivery.part
+    if part is None:
+        return ""
+    return part.data if isinstance(part.data, str) else part.text

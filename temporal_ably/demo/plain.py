@@ -82,7 +82,7 @@ class PlainView:
 
     def _show_attempt(self, step: Step, attempt: Attempt) -> None:
         agent = attempt.agent or step.id
-        key = f"{step.id} {attempt.started_us} {attempt.serial}"
+        key = f"{step.id} {attempt.started} {attempt.serial}"
         dead = attempt is not step.canonical
         self._show_text(key, agent, attempt.text, whole=dead or bool(attempt.ended))
         state = attempt.ended or ("replaced" if dead else "writing")

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, cast
 
 from temporal_ably._session.fold import Fold
-from temporal_ably._session.model import Action, Delivery, Session
-from temporal_ably.errors import ConnectionLostError
+from temporal_ably.envelope import Envelope
+from temporal_ably.errors import ConnectionLostError, DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
+    from temporal_ably._session.model import Session
     from temporal_ably._transport.base import Credentials
-    from temporal_ably._wire.parts import Json
 
 # Nobody listens on port 1; a connection to it is refused at once.
 _NOWHERE = "127.0.0.1:1"
@@ -29,23 +29,9 @@ _ATTACH_TIMEOUT = timedelta(seconds=20)
 # What was published up to two minutes before the attachment is delivered first, also when a
 # connection was away for too long to be resumed.
 _CHANNEL_PARAMS = {"rewind": "2m"}
-_ACTIONS: dict[int, Action] = {0: "create", 1: "update", 2: "delete", 5: "append"}
 
 
 # What the viewer needs of ably-python 3.1.4, which carries no types.
-class _Version(Protocol):
-    serial: str | None
-
-
-class _Message(Protocol):
-    serial: str | None
-    version: _Version
-    action: int | None
-    name: str | None
-    data: Json
-    extras: object
-
-
 class _Aborting(Protocol):
     def abort(self) -> None: ...
 
@@ -77,7 +63,7 @@ class _Connection(Protocol):
 
 
 class _Channel(Protocol):
-    def subscribe(self, listener: Callable[[_Message], None]) -> Awaitable[None]: ...
+    def subscribe(self, listener: Callable[[object], None]) -> Awaitable[None]: ...
 
 
 class _Channels(Protocol):
@@ -100,11 +86,13 @@ class Subscriber:
 
     Args:
         client: an ``AblyRealtime`` of its own.
+        channel: name of the channel.
     """
 
-    def __init__(self, client: _Client) -> None:
+    def __init__(self, client: _Client, channel: str) -> None:
         """Begin with an empty session."""
         self._client = client
+        self._channel = channel
         self._fold = Fold()
         self._changed = asyncio.Event()
         self._plugged = True
@@ -121,15 +109,11 @@ class Subscriber:
         """Whether the viewer is connected."""
         return self._client.connection.state.value == "connected"
 
-    def receive(self, message: _Message) -> None:
-        """Fold a message that the channel delivered."""
-        action = _ACTIONS.get(message.action or 0)
-        if action is None or not message.serial:
-            return
-        version = message.version.serial or message.serial
-        name = message.name or ""
-        if self._fold.apply(Delivery(message.serial, version, action, name, message.data, message.extras)):
-            self._note_change()
+    def receive(self, message: object) -> None:
+        """Fold a message that the channel delivered; one that is none of a session is passed over."""
+        with suppress(DecodeError):
+            if self._fold.apply(Envelope.of(message, channel=self._channel)):
+                self._note_change()
 
     async def changed(self) -> None:
         """Wait for the next change of the session or of the connection."""
@@ -178,7 +162,7 @@ async def subscribe(channel: str, credentials: Credentials) -> AsyncGenerator[Su
         realtime_request_timeout=_REQUEST_TIMEOUT / timedelta(milliseconds=1),
     )
     try:
-        viewer = Subscriber(client)
+        viewer = Subscriber(client, channel)
         attached = client.channels.get(channel, params=_CHANNEL_PARAMS).subscribe(viewer.receive)
         try:
             await asyncio.wait_for(attached, _ATTACH_TIMEOUT.total_seconds())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from temporal_ably._session.model import Attempt, Message, Part, Run, Session, Step
+from temporal_ably._session.model import Attempt, Message, Run, Session, Step
+from temporal_ably._session.parts import TextPart
 from temporal_ably.demo.frame import Frame
 
 if TYPE_CHECKING:
@@ -19,15 +20,22 @@ def attempt(
     ended: StepReason | Literal[""] = "",
     dead_by: int | None = None,
 ) -> Attempt:
-    message = Message("m", (Part("1", "text", text, "streaming"),))
-    return Attempt(number, number, str(number), "wf", "answer", agent, ended, dead_by, (message,))
+    return Attempt(
+        number,
+        started=None,
+        serial=str(number),
+        agent=agent,
+        ended=ended,
+        superseded_by=dead_by,
+        messages=(Message("m", "1", "m", (TextPart("1", text, "streaming"),)),),
+    )
 
 
 def session(*attempts: Attempt, ended: RunReason | Literal[""] = "") -> Session:
     """Give a session of one run, with a step for each agent."""
     agents = dict.fromkeys(each.agent for each in attempts)
     steps = (Step(agent, tuple(each for each in attempts if each.agent == agent)) for agent in agents)
-    return Session((Run("r", ended, None, tuple(steps)),))
+    return Session((Run("r", ended, steps=tuple(steps)),))
 
 
 def frame(shown: Session, *, online: bool = True, note: str = "", settled: bool = False) -> Frame:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from temporal_ably._dialect import ait08
-from temporal_ably._session.model import Action, Delivery
 from temporal_ably._wire import tags
 from temporal_ably._wire.events import (
     Event,
@@ -19,9 +19,28 @@ from temporal_ably._wire.events import (
     StepOpened,
     StepReason,
 )
-from temporal_ably._wire.parts import Status, Streamed, Whole
+from temporal_ably._wire.parts import Json, Status, Streamed, Whole
+from temporal_ably.codec.table import Chunk
+from temporal_ably.codec.vercel import CODEC
+from temporal_ably.envelope import Action, Envelope
 
 RUN = Run("run-1", "")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A message as a channel delivers it."""
+
+    serial: str
+    version: str
+    action: Action
+    name: str
+    data: Json
+    extras: object
+
+    @property
+    def envelope(self) -> Envelope:
+        return Envelope.of({**vars(self), "version": {"serial": self.version}}, channel="ai:test")
 
 
 @dataclass
@@ -35,15 +54,15 @@ class Recording:
     def create(self, event: Event, headers: dict[str, str]) -> str:
         message = ait08.encode(event)
         serial = self._tick()
-        self._deliver(
-            Delivery(serial, serial, "create", message.name, message.data, {**message.extras, "headers": headers})
-        )
+        extras = {**message.extras, "headers": headers}
+        self._deliver(Delivery(serial, serial, "create", message.name, message.data, extras))
         return serial
 
     def append(self, serial: str, event: Event, headers: dict[str, str]) -> None:
         message = ait08.encode(event)
+        # Ably leaves the name out of appends.
         extras = {**message.extras, "headers": headers}
-        self._deliver(Delivery(serial, self._tick(), "append", message.name, message.data, extras))
+        self._deliver(Delivery(serial, self._tick(), "append", "", message.data, extras))
 
     def update(self, serial: str, data: str, action: Action = "update") -> None:
         self._deliver(replace(self.history[serial], version=self._tick(), action=action, data=data))
@@ -54,7 +73,7 @@ class Recording:
         text = ""
         for part in parts:
             text = (text if part.action == "append" else "") + str(part.data or "")
-        return replace(delivery, action="update", data=text)
+        return replace(delivery, action="update", name=parts[0].name, data=text)
 
     def _deliver(self, delivery: Delivery) -> None:
         self.live.append(delivery)
