@@ -94,12 +94,13 @@ class AblySettings(BaseSettings):
         return value
 
 
-def load(settings: AblySettings | None, overrides: dict[str, object]) -> AblySettings:
+def load(settings: AblySettings | None, overrides: dict[str, object], *, needs_key: bool = True) -> AblySettings:
     """Read the settings and check that they suffice.
 
     Args:
         settings: a whole set, or ``None`` to read the environment.
         overrides: single values that go before either, by field name.
+        needs_key: whether nothing else gives access to Ably.
 
     Raises:
         SettingsError: naming the variable and the fix.
@@ -109,10 +110,10 @@ def load(settings: AblySettings | None, overrides: dict[str, object]) -> AblySet
         loaded = AblySettings(**{**given, **overrides})  # pyright: ignore[reportArgumentType] - pydantic checks them
     except ValidationError as err:
         raise SettingsError(_explain(err)) from None
-    if loaded.enabled and loaded.api_key is None:
+    if loaded.enabled and needs_key and loaded.api_key is None:
         raise SettingsError(
-            "unable to publish to Ably; ABLY_API_KEY is not set; set it to a key of your Ably app, run a local server "
-            "with `temporal-ably dev`, or turn publishing off with ABLY_ENABLED=0"
+            "unable to publish to Ably; ABLY_API_KEY is not set; set it to a key of your Ably app, pass "
+            "auth_callback=, run a local server with `temporal-ably dev`, or turn publishing off with ABLY_ENABLED=0"
         )
     return loaded
 

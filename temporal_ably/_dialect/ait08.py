@@ -11,6 +11,7 @@ Source: @ably/ai-transport 0.8.0, ``src/constants.ts``, ``src/core/transport/hea
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast, get_args
 
 from temporal_ably._wire.events import (
@@ -73,7 +74,8 @@ def _encode_part(event: PartEmitted | PartText) -> Message:
     }
     codec = {"kind": event.part.kind, **event.part.fields}
     if isinstance(event, PartEmitted):
-        return _message(OUTPUT, headers | {"stream": "false"}, codec, event.part.data)
+        message = _message(OUTPUT, headers | {"stream": "false"}, codec, event.part.data)
+        return replace(message, extras={**message.extras, "ephemeral": True}) if event.part.ephemeral else message
     headers |= {"stream": "true", "status": event.status, "stream-id": event.part.id}
     return _message(OUTPUT, headers, codec, event.text)
 

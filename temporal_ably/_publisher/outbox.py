@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from temporal_ably._publisher.bundle import Bundle
     from temporal_ably._publisher.stream import Stream
     from temporal_ably._wire.operations import Operation
 
@@ -23,18 +24,19 @@ class Rank(IntEnum):
     TOMBSTONE = 0
     FRAMING = 1
     TEXT = 2
+    MARK = 3
 
 
 @dataclass(frozen=True)
 class Ticket:
     """Something that could be sent now.
 
-    ``what`` is a stream, or the name of a frame. ``since`` is when it began to wait, in seconds of
-    the engine's clock. ``cost`` is its number of messages.
+    ``what`` is a bundle to create, a stream to change, or the name of a frame. ``since`` is when it
+    began to wait, in seconds of the engine's clock. ``cost`` is its number of messages.
     """
 
     outbox: Outbox
-    what: Stream | str
+    what: Bundle | Stream | str
     rank: Rank
     since: float
     cost: int = 1

@@ -11,7 +11,8 @@ from temporal_ably._publisher.recall import Recalled, recall, resolve_run, tombs
 from temporal_ably.errors import HistoryError
 
 if TYPE_CHECKING:
-    from temporal_ably._publisher.attempt import Attempt, Plan
+    from temporal_ably._publisher.attempt import Attempt
+    from temporal_ably._publisher.plan import Plan
     from temporal_ably._publisher.publisher import Publisher
     from temporal_ably._wire.events import Run
     from temporal_ably._wire.identity import Reset, Sweep

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
+from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -18,9 +19,12 @@ from weakref import WeakKeyDictionary
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.inbox import Inbox
 from temporal_ably._publisher.lane import Lane
+from temporal_ably._publisher.marking import Marking
+from temporal_ably._publisher.marks import Marks
 from temporal_ably._publisher.reports import Reports, report_unexpected
 from temporal_ably._publisher.schedule import Rates, Schedule
 from temporal_ably._transport.base import Timeouts
+from temporal_ably._wire.parts import size_bytes
 from temporal_ably.errors import ConnectionLostError, MessageTooLargeError, PublishError
 
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ if TYPE_CHECKING:
     from temporal_ably._transport.base import Connection, Stored
     from temporal_ably._wire.events import StepReason
     from temporal_ably._wire.operations import Operation
+    from temporal_ably._wire.parts import Whole
 
 logger = logging.getLogger("temporal_ably")
 
@@ -52,16 +57,19 @@ class Delivery(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of an attempt: what became of its output, and the last error, if any."""
+    """The end of an attempt: what became of its output, and the last error, if any.
+
+    ``lost`` counts the characters and whole parts that no viewer will see.
+    """
 
     delivery: Delivery
-    lost_chars: int = 0
+    lost: int = 0
     error: PublishError | None = None
 
     @property
     def whole(self) -> bool:
         """Whether all of the output is on the channel."""
-        return self.delivery is Delivery.DELIVERED and self.lost_chars == 0 and self.error is None
+        return self.delivery is Delivery.DELIVERED and self.lost == 0 and self.error is None
 
 
 @dataclass
@@ -108,6 +116,7 @@ class Publisher:
         self._changed = asyncio.Event()
         self._refusals: dict[str, PublishError] = {}
         self._abandoned: WeakKeyDictionary[Attempt, PublishError] = WeakKeyDictionary()
+        self._marking = Marking(self)
 
     # Called from any thread.
 
@@ -122,6 +131,14 @@ class Publisher:
             self.post(partial(self._text, attempt, key, text, size))
         else:
             self.post(partial(self._lose, attempt, key, len(text)))
+
+    def post_part(self, attempt: Attempt, message: int, part: Whole) -> None:
+        """Hand over a whole part. Where the buffer is full it is lost."""
+        size = size_bytes(part)
+        if self._inbox.reserve(size):
+            self.post(partial(self._part, attempt, message, part, size))
+        else:
+            self.post(partial(self._lose, attempt, None, 1))
 
     def post_finish(self, attempt: Attempt, reason: StepReason, *, patient: bool) -> concurrent.futures.Future[Outcome]:
         """End an attempt.
@@ -160,6 +177,12 @@ class Publisher:
             attempt.run_is_open()
         self._schedule.add(attempt, now)
 
+    def add_marks(self, marks: Marks) -> None:
+        """Take marks in."""
+        if not marks.done:
+            self._schedule.add(marks, self.engine.loop.time())
+            self._pump()
+
     def end_run(self, end: RunEnd, now: float) -> None:
         """Publish a run's end once its own outboxes are empty; what is still being written is cut off."""
         for outbox in self._schedule.outboxes():
@@ -168,13 +191,23 @@ class Publisher:
         self._opened_runs.pop((end.channel, end.run_id), None)
         self._schedule.add(end, now)
 
-    async def history(self, channel: str) -> list[Stored]:
+    async def history(self, channel: str, limit: int | None = None) -> list[Stored]:
         """Read a channel's messages, newest first.
+
+        Args:
+            channel: the channel.
+            limit: how many at the most; ``None`` for all that can be had.
 
         Raises:
             HistoryError: if they cannot be read.
         """
-        return [stored async for stored in self._connect().history(channel)]
+        found: list[Stored] = []
+        async with aclosing(self._connect().history(channel)) as messages:
+            async for stored in messages:
+                found.append(stored)
+                if len(found) == limit:
+                    break
+        return found
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Run something beside the pump, on the engine's loop."""
@@ -219,23 +252,31 @@ class Publisher:
         else:
             self._lose(attempt, key, len(text), now)
 
+    def _part(self, attempt: Attempt, message: int, part: Whole, size: int, now: float) -> None:
+        self._inbox.release(size)
+        if self._has_room(size):
+            self._held_bytes += size
+            attempt.emit(message, part, now)
+        else:
+            self._lose(attempt, None, 1, now)
+
     def _has_room(self, size: int) -> bool:
         # The count grows with what comes in; what went out is only looked up where it matters.
         if self._held_bytes + size > self._buffer_bytes:
             self._held_bytes = sum(o.held_bytes for o in self._schedule.outboxes() if isinstance(o, Attempt))
         return self._held_bytes + size <= self._buffer_bytes
 
-    def _lose(self, attempt: Attempt, key: int, chars: int, now: float) -> None:
+    def _lose(self, attempt: Attempt, key: int | None, count: int, now: float) -> None:
         del now
-        if not attempt.muted and attempt.lost_chars == 0:
+        if not attempt.muted and attempt.lost == 0:
             logger.error(
-                "unable to hold more text for %s; ABLY_BUFFER_BYTES=%d is full; text of step %s is lost to viewers, "
-                "the activity's result is not",
+                "unable to hold more output for %s; ABLY_BUFFER_BYTES=%d is full; output of step %s is lost to "
+                "viewers, the activity's result is not",
                 attempt.channel,
                 self._buffer_bytes,
                 attempt.plan.step,
             )
-        attempt.lose(key, chars)
+        attempt.lose(key, count)
 
     def _finish(self, ending: _Ending, reason: StepReason, now: float) -> None:
         ending.attempt.finish(reason, now)
@@ -279,10 +320,14 @@ class Publisher:
         outbox = ticket.outbox
         outbox.acked(ticket, serials, self.engine.loop.time())
         self._refusals.pop(outbox.channel, None)
-        if isinstance(outbox, Attempt) and outbox.opened:
+        if not isinstance(outbox, Attempt):
+            return
+        if outbox.opened:
             self._opened_runs[outbox.channel, outbox.run_id] = None
             if len(self._opened_runs) > _REMEMBERED_RUNS:
                 del self._opened_runs[next(iter(self._opened_runs))]
+        if outbox.begins_to_replace():
+            self._marking.mark_replaced_by(outbox)
 
     def _refused(self, ticket: Ticket, err: PublishError) -> None:
         outbox, now = ticket.outbox, self.engine.loop.time()
@@ -290,6 +335,9 @@ class Publisher:
             logger.debug("%s; the rate limit is taken into account, text waits and is joined", err)
             outbox.unsent(ticket)
             self._schedule.limited(outbox.channel, connection=err.code not in _CHANNEL_RATE_CODES, now=now)
+        elif isinstance(outbox, Marks):
+            logger.debug("%s; what was replaced there is not marked", err)
+            outbox.abandon(ticket)
         elif err.retryable or isinstance(err, MessageTooLargeError):
             logger.error("%s; that part of the output is lost to viewers, the activity's result is not", err)
             outbox.abandon(ticket)
@@ -325,13 +373,13 @@ class Publisher:
         """Give what became of an attempt, ``None`` while it is worth waiting."""
         attempt = ending.attempt
         if attempt.done:
-            return Outcome(Delivery.DELIVERED, attempt.lost_chars, self._abandoned.get(attempt))
+            return Outcome(Delivery.DELIVERED, attempt.lost, self._abandoned.get(attempt))
         if self._within_reach(attempt):
             return None
         error = self._refusals.get(attempt.channel) or self._lane_error(attempt)
         if ending.patient and (error is None or error.retryable):
             return None
-        return Outcome(Delivery.HELD, attempt.lost_chars, error)
+        return Outcome(Delivery.HELD, attempt.lost, error)
 
     def _lane_error(self, outbox: Outbox) -> PublishError | None:
         lane = self._lane_of(outbox)

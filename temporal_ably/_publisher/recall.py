@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from temporal_ably._dialect import ait08
-from temporal_ably._publisher.attempt import Attempt, Plan
+from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._wire import tags
 from temporal_ably._wire.events import Run, RunClosed, StepOpened
 from temporal_ably._wire.identity import Reset, Sweep, is_swept
@@ -20,6 +20,7 @@ from temporal_ably.errors import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from temporal_ably._publisher.plan import Plan
     from temporal_ably._transport.base import Stored
 
 
@@ -74,6 +75,8 @@ def tombstones(plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> lis
         if since_us is not None:
             origin = replace(plan.origin, started_us=since_us)
             earlier = int(tried) if tried.isdecimal() else 0
-            dead = replace(plan, step=step, since_us=earlier, origin=origin, opens_run=False, tombstone=True)
+            dead = replace(
+                plan, step=step, since_us=earlier, origin=origin, opens_run=False, replaces=True, tombstone=True
+            )
             made.append(Attempt(dead))
     return made

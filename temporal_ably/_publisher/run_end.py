@@ -33,7 +33,8 @@ class RunEnd:
         self.done = False
         self.open_streams = 0
         self._event = event
-        self._tags = tags.run_tags(owner_id, owner_run_id)
+        own = tags.run_tags(event.run.id, "run-end", owner_id, owner_run_id)
+        self._tags = own | tags.end_tags(event.reason, event.error)
         self._sending = False
 
     @property

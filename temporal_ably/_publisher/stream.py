@@ -8,10 +8,12 @@ a reader has is an append; any other is not shown live).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from temporal_ably._wire.parts import Status, Streamed
 
 
@@ -24,19 +26,23 @@ class Move:
     status: Status
 
 
+# A reader that sees the opening live would lose text in it.
+# Source: @ably/ai-transport 0.8.0, ``src/core/codec/decoder.ts``.
+CREATE = Move("create", "", "streaming")
+
+
 class Stream:
     """The state of one streamed part.
 
     Args:
         message: number of the message that the part belongs to, within its attempt.
         part: the part.
-        opens_message: whether it is the message's first.
     """
 
-    def __init__(self, message: int, part: Streamed, *, opens_message: bool) -> None:
+    def __init__(self, message: int, part: Streamed) -> None:
         self.message = message
         self.part = part
-        self.opens_message = opens_message
+        self.closing = part
         self.serial = ""
         self.status: Status = "streaming"
         self.closed = False
@@ -107,10 +113,11 @@ class Stream:
             self._text = self._text[:kept]
         return dropped
 
-    def close(self, status: Status, now: float) -> None:
-        """End the part; the closing operation carries the last text."""
+    def close(self, status: Status, now: float, fields: Mapping[str, str] | None = None) -> None:
+        """End the part; the closing operation carries the last text, and ``fields`` laid over the part's own."""
         if self.status == "streaming":
             self.status = status
+            self.closing = replace(self.part, fields={**self.part.fields, **(fields or {})})
             if self._acked == len(self._text):
                 self.since = now
 
@@ -124,7 +131,7 @@ class Stream:
     def move(self) -> Move:
         """Give the next operation."""
         if not self.created:
-            return Move("create", "", "streaming")
+            return CREATE
         closing = self.status != "streaming"
         if self._doubt or (closing and self._repaired):
             # A close in full after a repair: should a lost append have landed late after all, history ends right.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import threading
 import time
 from contextlib import suppress
@@ -19,18 +20,15 @@ from temporalio.worker import (
     ExecuteActivityInput,
 )
 
-from temporal_ably._publisher.attempt import Attempt, Plan
+from temporal_ably._publisher.attempt import Attempt
+from temporal_ably._publisher.plan import Plan
 from temporal_ably._publisher.publisher import Delivery, Outcome
 from temporal_ably._temporal.failures import from_bare_generator, from_encode_error, from_outcome
 from temporal_ably._temporal.headers import extract
+from temporal_ably._temporal.redaction import RedactingSink
 from temporal_ably._temporal.runtime import Runtime, Shared, open_run
-from temporal_ably._temporal.streaming import (
-    STREAMING_MARK,
-    ActivityStream,
-    active_stream,
-    reset_current,
-    set_current,
-)
+from temporal_ably._temporal.stream import ActivityStream
+from temporal_ably._temporal.streaming import active_stream, reset_current, set_current
 from temporal_ably._temporal.watcher import Owned
 from temporal_ably._temporal.workflow import microseconds
 from temporal_ably._wire.identity import Binding, Header, render_session, repeated_since, step_id
@@ -38,7 +36,14 @@ from temporal_ably._wire.tags import Origin
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from temporal_ably._temporal.runtime import AgentName
+    from temporal_ably._temporal.sink import Sink
     from temporal_ably._wire.events import StepReason
+    from temporal_ably._wire.parts import Json, Status, Streamed, Whole
+
+logger = logging.getLogger("temporal_ably")
 
 # After a cancel the worker waits for us; do not make it wait long.
 _CANCEL_FLUSH_S = 2.0
@@ -113,34 +118,56 @@ class AttemptSink:
     @property
     def replaces_something(self) -> bool:
         """Whether an earlier attempt or workflow run may have written this step."""
+        # Where its worker died a local activity runs again as a first attempt, and cannot know.
+        tried = self._was_tried or self._info.is_local
+        return tried or bool(self._binding.sweeps) or self._binding.reset is not None
+
+    @property
+    def _was_tried(self) -> bool:
         info = self._info
-        if info.is_local:
-            # Where its worker died it runs again as a first attempt, and cannot know.
-            return True
         # Who resets an activity has its attempts counted from 1 again, but it keeps its first schedule time.
-        again = info.attempt > 1 or info.current_attempt_scheduled_time > info.scheduled_time
-        return again or bool(self._binding.sweeps) or self._binding.reset is not None
+        return info.attempt > 1 or info.current_attempt_scheduled_time > info.scheduled_time
+
+    def open_early(self) -> None:
+        """Publish the opening now, to hide its round trip; of what replaces output, only with its own."""
+        if not self.replaces_something:
+            self.open()
 
     def open(self) -> None:
-        """Publish the opening now, to hide its round trip."""
+        """Publish the opening now."""
         shared, attempt = self._registered()
         shared.publisher.post(attempt.open)
 
-    def open_part(self, key: int, message: int) -> None:
-        """Begin a text part."""
+    def begin(self, key: int, message: int, part: Streamed) -> None:
+        """Begin a streamed part."""
         shared, attempt = self._registered()
-        shared.publisher.post(lambda now: attempt.open_part(key, message, now))
+        shared.publisher.post(partial(attempt.open_part, key, message, part))
 
-    def text(self, key: int, text: str) -> None:
+    def extend(self, key: int, text: str) -> None:
         """Extend a part."""
         shared, attempt = self._registered()
         if self.fence.allows():
             shared.publisher.post_text(attempt, key, text)
 
-    def close_part(self, key: int) -> None:
+    def close(self, key: int, fields: Mapping[str, str], status: Status) -> None:
         """End a part."""
         shared, attempt = self._registered()
-        shared.publisher.post(partial(attempt.close_part, key))
+        shared.publisher.post(partial(attempt.close_part, key, fields, status))
+
+    def emit(self, message: int, part: Whole) -> None:
+        """Add a whole part."""
+        shared, attempt = self._registered()
+        if self.fence.allows():
+            shared.publisher.post_part(attempt, message, part)
+
+    def set_metadata(self, message: int, values: Mapping[str, Json]) -> None:
+        """Add to the metadata of a message."""
+        shared, attempt = self._registered()
+        shared.publisher.post(partial(attempt.set_metadata, message, dict(values)))
+
+    def name_call(self, number: int) -> str:
+        """Name a tool call: the same in each attempt, so that results find it."""
+        return f"{self._step}/call-{number}"
 
     def touched(self) -> None:
         """Note that the activity asked for its stream."""
@@ -161,11 +188,12 @@ class AttemptSink:
             channel=bound.session,
             run=owned.run,
             step=self._step,
-            origin=_origin(bound, self._info),
+            origin=_origin(bound, self._info, self._runtime.options.agent_name),
             owner_id=owned.owner_id,
             owner_run_id=owned.tagged_run_id,
             full_tags=self._runtime.options.full_tags,
             since_us=repeated_since(self._step, bound.sweeps),
+            replaces=self._was_tried or bool(bound.sweeps),
         )
         attempt = Attempt(plan, self.fence.allows)
         needs_history = bound.reset is not None or bool(bound.sweeps)
@@ -195,16 +223,13 @@ class AttemptSink:
         if self._client is not None:
             shared.watchers.watch(owned, self._client, self._binding.sweeps)
 
-    async def succeed(self, *, streams: bool) -> Outcome | None:
+    async def succeed(self) -> Outcome | None:
         """End the attempt as complete; without output, make an earlier attempt's dead text go.
-
-        Args:
-            streams: whether this is known to be an activity that streams.
 
         Returns:
             What became of the output, ``None`` if there was none.
         """
-        known = streams or self._touched or self._info.activity_type in self._runtime.streamed_activities
+        known = self._touched or self._info.activity_type in self._runtime.streamed_activities
         if self._attempt is None and not (self.replaces_something and known):
             return None
         if not self.fence.allows():
@@ -227,7 +252,7 @@ class AttemptSink:
         except asyncio.CancelledError:
             # The user's code is over, and its result or its own exception stands: a cancel comes too late.
             await _wait_out({future}, 0.0 if cancelled else self._allowance_s(cancelled=True))
-        return future.result() if future.done() else Outcome(Delivery.HELD, attempt.lost_chars)
+        return future.result() if future.done() else Outcome(Delivery.HELD, attempt.lost)
 
     def _allowance_s(self, *, cancelled: bool) -> float:
         allowance_s = min(self._runtime.options.flush_timeout.total_seconds(), self.fence.left_s / _SHARE_OF_DEADLINE)
@@ -261,17 +286,18 @@ class ActivityInbound(ActivityInboundInterceptor):
             raise from_bare_generator(info.activity_type)
         sink = AttemptSink(self._runtime, info, extract(input.headers), _client(self.next))
         self._fence = sink.fence
-        stream = ActivityStream(sink)
+        stream = ActivityStream(self._redacted(sink, info.activity_type))
         token = set_current(stream)
         try:
             return await self._run(input, sink, stream)
         finally:
             reset_current(token)
 
+    def _redacted(self, sink: AttemptSink, activity_type: str) -> Sink:
+        on_part = self._runtime.options.on_part
+        return sink if on_part is None else RedactingSink(sink, on_part, activity_type)
+
     async def _run(self, input: ExecuteActivityInput, sink: AttemptSink, stream: ActivityStream) -> object:
-        streams = bool(getattr(input.fn, STREAMING_MARK, False))
-        if streams and not sink.replaces_something:
-            sink.open()
         try:
             result = await self._run_user_code(input, stream)
         except EncodeError as err:
@@ -280,7 +306,7 @@ class ActivityInbound(ActivityInboundInterceptor):
         except (Exception, asyncio.CancelledError) as err:
             await sink.fail(*_reason(err), fenced=_not_found())
             raise
-        outcome = await sink.succeed(streams=streams)
+        outcome = await sink.succeed()
         if self._runtime.options.fail and outcome is not None and not outcome.whole:
             raise from_outcome(outcome)
         return result
@@ -347,9 +373,16 @@ def _binding(info: activity.Info, header: Header | None, template: str) -> Bindi
     return Binding(render_session(template, variables), run_id, workflow_id, None)
 
 
-def _agent(bound: Binding, info: activity.Info) -> str:
+def _agent(bound: Binding, info: activity.Info, name: AgentName | None) -> str:
     # A sub-agent is a child workflow; in the root the activity speaks for itself.
-    return (info.workflow_type or "") if bound.node else info.activity_type
+    default = (info.workflow_type or "") if bound.node else info.activity_type
+    if name is None or isinstance(name, str):
+        return name or default
+    try:
+        return name(info) or default
+    except Exception as err:  # noqa: BLE001 - the user's function, which must not fail the activity
+        logger.error("unable to name the agent of activity %s; agent_name raised %r", info.activity_type, err)
+        return default
 
 
 def _owned(bound: Binding, info: activity.Info) -> Owned:
@@ -357,7 +390,7 @@ def _owned(bound: Binding, info: activity.Info) -> Owned:
     return Owned(bound.session, open_run(bound), bound.owner_id, owner_run_id, bound.owner_chain)
 
 
-def _origin(bound: Binding, info: activity.Info) -> Origin:
+def _origin(bound: Binding, info: activity.Info, agent_name: AgentName | None) -> Origin:
     return Origin(
         workflow_id=info.workflow_id or "",
         workflow_run_id=info.workflow_run_id or "",
@@ -366,7 +399,7 @@ def _origin(bound: Binding, info: activity.Info) -> Origin:
         activity_type=info.activity_type,
         attempt=info.attempt,
         started_us=microseconds(info.started_time),
-        agent=_agent(bound, info),
+        agent=_agent(bound, info, agent_name),
         namespace=info.namespace,
         task_queue=info.task_queue,
     )

@@ -13,6 +13,7 @@ import temporalio.worker
 from temporalio.worker import ActivityInboundInterceptor
 
 from temporal_ably._temporal.streaming import nowhere, reset_current, set_current
+from temporal_ably.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
         WorkflowInterceptorClassInput,
     )
 
-    from temporal_ably._temporal.runtime import Runtime
+    from temporal_ably._temporal.redaction import OnPart
+    from temporal_ably._temporal.runtime import AgentName, Runtime
+    from temporal_ably._transport.base import AuthCallback, Connector
     from temporal_ably._wire.identity import Binding
     from temporal_ably.settings import AblySettings
 
@@ -41,18 +44,40 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
 
     Args:
         settings: all settings; ``None`` reads them from the environment (``ABLY_API_KEY`` and so on).
+        auth_callback: gives Ably tokens, for workers that hold no key: an async function of the token
+            parameters (name to value) that returns a token or JWT, token details, or a token request. It is
+            called whenever a connection is made or a token expires, on the publisher's own thread and event
+            loop. The token must allow the client id ``ABLY_CLIENT_ID``.
+        on_part: asked about each part before it leaves the worker, in the activity's context: a function of
+            a ``UIMessage`` chunk (a mapping with ``type``; text comes as ``text-delta``, piece by piece as it is
+            streamed) that returns it, another of the same type, or ``None`` to drop it. What raises is dropped.
+            What goes to Ably does not pass Temporal's payload codec.
+        agent_name: who speaks, in the metadata of messages and in ``temporal-agent``: a name, or a function of
+            the activity's ``Info``. By default the type of the child workflow, else of the activity.
+        recorder: takes what would go to Ably, for tests; see ``temporal_ably.testing``. No key is needed then.
         overrides: single settings by field name, which go before either.
 
     Raises:
-        SettingsError: if a setting is missing or wrong; the text names it.
+        SettingsError: if a setting or argument is missing or wrong; the text names it.
     """
 
-    def __init__(self, settings: AblySettings | None = None, **overrides: object) -> None:
-        from temporal_ably._temporal.runtime import Runtime
+    def __init__(
+        self,
+        settings: AblySettings | None = None,
+        *,
+        auth_callback: AuthCallback | None = None,
+        on_part: OnPart | None = None,
+        agent_name: AgentName | None = None,
+        recorder: Connector | None = None,
+        **overrides: object,
+    ) -> None:
+        from temporal_ably._temporal.runtime import Hooks, Runtime
         from temporal_ably.settings import load
 
-        loaded = load(settings, overrides)
-        self._runtime: Runtime | None = Runtime(loaded) if loaded.enabled else None
+        _check_functions(auth_callback=auth_callback, on_part=on_part)
+        loaded = load(settings, overrides, needs_key=auth_callback is None and recorder is None)
+        hooks = Hooks(auth_callback, on_part, agent_name, recorder)
+        self._runtime: Runtime | None = Runtime(loaded, hooks) if loaded.enabled else None
 
     # Temporal's base is a dataclass without fields: any two would be equal, and one dropped.
 
@@ -108,6 +133,12 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
     ) -> None:
         """Drain."""
         await self.drain()
+
+
+def _check_functions(**arguments: object) -> None:
+    for name, value in arguments.items():
+        if value is not None and not callable(value):
+            raise SettingsError(f"unable to use the argument {name}; it is {type(value).__name__}; pass a function")
 
 
 class _Silent(ActivityInboundInterceptor):

@@ -18,10 +18,31 @@ from temporal_ably._transport.realtime import RealtimeConnection
 from temporal_ably._wire.events import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
+    from typing import TypeAlias
 
+    from temporalio import activity
+
+    from temporal_ably._temporal.redaction import OnPart
+    from temporal_ably._transport.base import AuthCallback, Connection, Connector
     from temporal_ably._wire.identity import Binding
     from temporal_ably.settings import AblySettings
+
+    AgentName: TypeAlias = str | Callable[[activity.Info], str]
+
+# Messages a second.
+_UNLIMITED = 1e6
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What only code can give: see ``AblyInterceptor``."""
+
+    auth_callback: AuthCallback | None = None
+    on_part: OnPart | None = None
+    agent_name: AgentName | None = None
+    recorder: Connector | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +53,8 @@ class Options:
     fail: bool
     flush_timeout: timedelta
     full_tags: bool
+    on_part: OnPart | None = None
+    agent_name: AgentName | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +62,7 @@ class Route:
     """One publisher a route: interceptors with equal routes share it."""
 
     credentials: Credentials
+    recorder: Connector | None
     rates: Rates
     buffer_bytes: int
     expose_errors: bool
@@ -85,23 +109,34 @@ class Runtime:
     """Options, and the publisher at first need.
 
     Args:
-        settings: valid settings with a key.
+        settings: valid settings.
+        hooks: what only code can give.
         timeouts: how long the publisher waits for Ably.
     """
 
-    def __init__(self, settings: AblySettings, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        settings: AblySettings,
+        hooks: Hooks = Hooks(),
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+    ) -> None:
         key = settings.api_key.get_secret_value() if settings.api_key else ""
         rates = Rates(
             settings.messages_per_second_channel, settings.messages_per_second_connection, settings.max_connections
         )
-        credentials = Credentials(key, settings.endpoint, settings.tls, settings.client_id)
+        if hooks.recorder is not None:
+            # Nobody limits what a test records.
+            rates = Rates(_UNLIMITED, _UNLIMITED, 1)
+        credentials = Credentials(key, settings.endpoint, settings.tls, settings.client_id, hooks.auth_callback)
         self.options = Options(
             template=settings.session_template,
             fail=settings.on_failure == "fail",
             flush_timeout=settings.flush_timeout,
             full_tags=settings.tags == "full",
+            on_part=hooks.on_part,
+            agent_name=hooks.agent_name,
         )
-        self._route = Route(credentials, rates, settings.buffer_bytes, settings.expose_errors, timeouts)
+        self._route = Route(credentials, hooks.recorder, rates, settings.buffer_bytes, settings.expose_errors, timeouts)
         self.streamed_activities: set[str] = set()
 
     @property
@@ -126,7 +161,9 @@ class Runtime:
     def _new_shared(self) -> Shared:
         route, runs_on = self._route, engine()
 
-        def connect() -> RealtimeConnection:
+        def connect() -> Connection:
+            if route.recorder is not None:
+                return route.recorder.connect()
             return RealtimeConnection(route.credentials, route.timeouts)
 
         publisher = Publisher(

@@ -1,4 +1,4 @@
-"""The user's side of a stream: the decorator and the current stream.
+"""The decorator and the current stream.
 
 The rule of the file: light, because a workflow's sandbox loads it afresh for each workflow.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import os
-import threading
 import types
 import typing
 from contextvars import ContextVar, Token
@@ -17,212 +15,28 @@ from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar, cast, overload
 
 from temporalio import activity, workflow
 
-from temporal_ably.errors import EncodeError, StreamClosedError
+from temporal_ably._temporal.sink import Nowhere
+from temporal_ably._temporal.stream import ActivityStream
+from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator, Sequence
-    from types import TracebackType
+    from typing import TypeAlias
+
+    # What it takes is whatever the generator yields.
+    _Reducer: TypeAlias = Callable[..., object]
 
 logger = logging.getLogger("temporal_ably")
 
 P = ParamSpec("P")
+C = TypeVar("C")
+C_contra = TypeVar("C_contra", contravariant=True)
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
-STREAMING_MARK = "__temporal_ably_streaming__"
 _DEFINITION = "__temporal_activity_definition"
 
-
-class Sink(Protocol):
-    """Where a stream's parts go. All calls return at once, from any thread."""
-
-    def open_part(self, key: int, message: int) -> None:
-        """Begin a text part of a message, known as ``key`` from now on."""
-        ...
-
-    def text(self, key: int, text: str) -> None:
-        """Extend a part."""
-        ...
-
-    def close_part(self, key: int) -> None:
-        """End a part."""
-        ...
-
-    def touched(self) -> None:
-        """Note that the activity asked for its stream."""
-        ...
-
-
-class ActivityStream:
-    """What an activity streams, in parts of messages. Safe to use from any thread.
-
-    Args:
-        sink: where the parts go.
-    """
-
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
-        self._keys = 0
-        self._message = 0
-        self._message_used = False
-        self._text_key: int | None = None
-        self._ended = False
-        self._said_late = False
-
-    @property
-    def usable_here(self) -> bool:
-        """Whether this process owns the stream; a forked one holds a stale copy."""
-        return self._pid == os.getpid()
-
-    def text(self, chunk: str) -> None:
-        """Stream text. Consecutive calls extend one part.
-
-        Args:
-            chunk: the new text.
-
-        Raises:
-            EncodeError: if ``chunk`` is not a ``str``.
-        """
-        text = _checked(chunk)
-        with self._lock:
-            if self._goes_on() and text:
-                if self._text_key is None:
-                    self._text_key = self._open_part()
-                self._sink.text(self._text_key, text)
-
-    def text_part(self) -> TextPart:
-        """Begin a text part of its own, which may grow beside others.
-
-        Use it as a context manager: ``with stream.text_part() as part: part.text("...")``.
-        """
-        with self._lock:
-            if not self._goes_on():
-                return TextPart(_NOWHERE, 0, self._lock, self._goes_on)
-            self._close_text()
-            return TextPart(self._sink, self._open_part(), self._lock, self._goes_on)
-
-    def _goes_on(self) -> bool:
-        if self._ended and not self._said_late:
-            self._said_late = True
-            logger.warning("unable to stream; the activity is over; what a task or thread of it writes is dropped")
-        return not self._ended
-
-    def message(self) -> None:
-        """Begin a new message: what follows is shown apart from what came before."""
-        with self._lock:
-            if not self._goes_on():
-                return
-            self._close_text()
-            if self._message_used:
-                self._message += 1
-                self._message_used = False
-
-    def end(self) -> None:
-        """Accept nothing more; the activity is over."""
-        with self._lock:
-            self._ended = True
-
-    def touch(self) -> None:
-        """Note that the activity asked for its stream."""
-        self._sink.touched()
-
-    def _open_part(self) -> int:
-        self._keys += 1
-        self._message_used = True
-        self._sink.open_part(self._keys, self._message)
-        return self._keys
-
-    def _close_text(self) -> None:
-        if self._text_key is not None:
-            self._sink.close_part(self._text_key)
-            self._text_key = None
-
-
-class TextPart:
-    """One text part that may grow beside others; a context manager. Safe to use from any thread.
-
-    Args:
-        sink: where its text goes.
-        key: its key there.
-        lock: the stream's.
-        goes_on: tells whether the activity still runs.
-    """
-
-    def __init__(self, sink: Sink, key: int, lock: threading.Lock, goes_on: Callable[[], bool]) -> None:
-        self._sink = sink
-        self._key = key
-        self._goes_on = goes_on
-        self._lock = lock
-        self._closed = False
-
-    def text(self, chunk: str) -> None:
-        """Extend the part.
-
-        Args:
-            chunk: the new text.
-
-        Raises:
-            EncodeError: if ``chunk`` is not a ``str``.
-            StreamClosedError: if the part was closed.
-        """
-        text = _checked(chunk)
-        with self._lock:
-            if self._closed:
-                raise StreamClosedError("unable to extend a text part; it is closed; begin a new one with text_part()")
-            if self._goes_on() and text:
-                self._sink.text(self._key, text)
-
-    def close(self) -> None:
-        """End the part. Closing twice is harmless."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._sink.close_part(self._key)
-
-    def __enter__(self) -> TextPart:
-        """Give the part."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the part."""
-        self.close()
-
-
-class _Nowhere:
-    """The sink outside an activity."""
-
-    def open_part(self, key: int, message: int) -> None:
-        del key, message
-
-    def text(self, key: int, text: str) -> None:
-        del key, text
-
-    def close_part(self, key: int) -> None:
-        del key
-
-    def touched(self) -> None:
-        pass
-
-
-_NOWHERE = _Nowhere()
 _current: ContextVar[ActivityStream | None] = ContextVar("temporal_ably_stream", default=None)
-
-
-def _checked(chunk: object) -> str:
-    if isinstance(chunk, str):
-        try:
-            chunk.encode()
-        except UnicodeEncodeError as err:
-            raise EncodeError(f"unable to stream a chunk; {err}; pass text that UTF-8 can hold") from None
-        return chunk
-    raise EncodeError(
-        f"unable to stream a chunk of type {type(chunk).__qualname__}; only str chunks are understood; "
-        "pass its text, as in `yield chunk.text`"
-    )
 
 
 def set_current(stream: ActivityStream) -> Token[ActivityStream | None]:
@@ -255,17 +69,17 @@ def current_stream() -> ActivityStream:
         logger.warning("unable to stream from a workflow; only activities stream; call current_stream() in an activity")
         # A lock is made, which the sandbox forbids.
         with workflow.unsafe.sandbox_unrestricted():
-            return ActivityStream(_NOWHERE)
+            return nowhere()
     if activity.in_activity():
         _warn_once(activity.info().activity_type)
     else:
         logger.debug("current_stream() was called outside an activity; what is written goes nowhere")
-    return ActivityStream(_NOWHERE)
+    return nowhere()
 
 
 def nowhere() -> ActivityStream:
     """Give a stream that goes nowhere."""
-    return ActivityStream(_NOWHERE)
+    return ActivityStream(Nowhere())
 
 
 _warned: set[str] = set()
@@ -282,14 +96,14 @@ def _warn_once(activity_type: str) -> None:
 
 
 @overload
-def streaming(function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[object, object, str]]: ...
+def streaming(function: Callable[P, AsyncIterator[object]]) -> Callable[P, Coroutine[object, object, str]]: ...
 @overload
-def streaming(function: Callable[P, Iterator[str]]) -> Callable[P, str]: ...
+def streaming(function: Callable[P, Iterator[object]]) -> Callable[P, str]: ...
 @overload
-def streaming(*, reducer: Callable[[Sequence[str]], R]) -> _Reducing[R]: ...
+def streaming(*, reducer: Callable[[Sequence[C]], R]) -> _Reducing[C, R]: ...
 
 
-def streaming(function: object = None, *, reducer: Callable[[Sequence[str]], object] | None = None) -> object:
+def streaming(function: object = None, *, reducer: _Reducer | None = None) -> object:
     """Turn a generator into an activity that streams each chunk it yields.
 
     It stands under ``@activity.defn``. The activity's result is the joined text, or what
@@ -297,29 +111,28 @@ def streaming(function: object = None, *, reducer: Callable[[Sequence[str]], obj
     plain generator a function for the worker's executor; methods work, too.
 
     Args:
-        function: a generator function of ``str`` chunks.
+        function: a generator function of chunks, which are what ``current_stream().write`` takes: ``str``,
+            ``UIMessage`` chunks, or chunks of a class that has an adapter.
         reducer: makes the activity's result of the chunks, which it gets in the order of yield.
 
     Raises:
         TypeError: if it stands above ``@activity.defn``, or on something that is no generator.
     """
     if function is None:
-        return functools.partial(_decorate, reducer=reducer or _join)
-    return _decorate(function, reducer=_join)
+        return functools.partial(_decorate, reducer=reducer)
+    return _decorate(function, reducer=None)
 
 
-class _Reducing(Protocol[R_co]):
+class _Reducing(Protocol[C_contra, R_co]):
     @overload
-    def __call__(self, function: Callable[P, AsyncIterator[str]]) -> Callable[P, Coroutine[object, object, R_co]]: ...
+    def __call__(
+        self, function: Callable[P, AsyncIterator[C_contra]]
+    ) -> Callable[P, Coroutine[object, object, R_co]]: ...
     @overload
-    def __call__(self, function: Callable[P, Iterator[str]]) -> Callable[P, R_co]: ...
+    def __call__(self, function: Callable[P, Iterator[C_contra]]) -> Callable[P, R_co]: ...
 
 
-def _join(chunks: Sequence[str]) -> str:
-    return "".join(chunks)
-
-
-def _decorate(function: object, *, reducer: Callable[[Sequence[str]], object]) -> object:
+def _decorate(function: object, *, reducer: _Reducer | None) -> object:
     name = getattr(function, "__qualname__", repr(function))
     if hasattr(function, _DEFINITION):
         raise TypeError(
@@ -336,60 +149,84 @@ def _decorate(function: object, *, reducer: Callable[[Sequence[str]], object]) -
     return wrapper
 
 
+class _Chunks:
+    """What an activity yielded, and the result that it makes."""
+
+    def __init__(self, reducer: _Reducer | None) -> None:
+        self._stream = current_stream()
+        self._stream.open_early()
+        self._reducer = reducer
+        self._chunks: list[object] = []
+        self._text: list[str] = []
+
+    def add(self, chunk: object) -> None:
+        """Stream a chunk.
+
+        Raises:
+            EncodeError: if it cannot be streamed; it is not part of the result.
+        """
+        text = self._stream.write(chunk)
+        if self._reducer is None:
+            self._text.append(text)
+        else:
+            self._chunks.append(chunk)
+
+    @property
+    def result(self) -> object:
+        """The activity's result."""
+        return "".join(self._text) if self._reducer is None else self._reducer(self._chunks)
+
+
 def _drive_async(
-    function: Callable[..., AsyncGenerator[str, None]], reducer: Callable[[Sequence[str]], object]
+    function: Callable[..., AsyncGenerator[object, None]], reducer: _Reducer | None
 ) -> Callable[..., object]:
     @functools.wraps(function)
     async def activity_function(*args: object, **kwargs: object) -> object:
-        stream, chunks = current_stream(), list[str]()
+        chunks = _Chunks(reducer)
         source = function(*args, **kwargs)
         try:
             chunk = await source.__anext__()
             while True:
                 try:
-                    stream.text(chunk)
+                    chunks.add(chunk)
                 except EncodeError as err:
                     # At the user's own line; a generator that handles it goes on.
                     chunk = await source.athrow(err.with_traceback(None))
                     continue
-                chunks.append(chunk)
                 chunk = await source.__anext__()
         except StopAsyncIteration:
-            return reducer(chunks)
+            return chunks.result
         finally:
             await source.aclose()
 
     return activity_function
 
 
-def _drive(
-    function: Callable[..., Generator[str, None, None]], reducer: Callable[[Sequence[str]], object]
-) -> Callable[..., object]:
+def _drive(function: Callable[..., Generator[object, None, None]], reducer: _Reducer | None) -> Callable[..., object]:
     @functools.wraps(function)
     def activity_function(*args: object, **kwargs: object) -> object:
-        stream, chunks = current_stream(), list[str]()
+        chunks = _Chunks(reducer)
         source = function(*args, **kwargs)
         try:
             chunk = next(source)
             while True:
                 try:
-                    stream.text(chunk)
+                    chunks.add(chunk)
                 except EncodeError as err:
                     chunk = source.throw(err.with_traceback(None))
                     continue
-                chunks.append(chunk)
                 chunk = next(source)
         except StopIteration:
-            return reducer(chunks)
+            return chunks.result
         finally:
             source.close()
 
     return activity_function
 
 
-def _declare(wrapper: Callable[..., object], reducer: Callable[[Sequence[str]], object]) -> None:
+def _declare(wrapper: Callable[..., object], reducer: _Reducer | None) -> None:
     # Temporal decodes the result by the annotation, callers of the generator would see an iterator's.
-    returned = str if reducer is _join else _returned(reducer)
+    returned = str if reducer is None else _returned(reducer)
     annotations = {**wrapper.__annotations__}
     signature = inspect.signature(wrapper)
     if returned is inspect.Signature.empty:
@@ -397,10 +234,10 @@ def _declare(wrapper: Callable[..., object], reducer: Callable[[Sequence[str]], 
     else:
         annotations["return"] = returned
     wrapper.__annotations__ = annotations
-    vars(wrapper).update({"__signature__": signature.replace(return_annotation=returned), STREAMING_MARK: True})
+    vars(wrapper).update({"__signature__": signature.replace(return_annotation=returned)})
 
 
-def _returned(reducer: Callable[[Sequence[str]], object]) -> object:
+def _returned(reducer: _Reducer) -> object:
     if inspect.isclass(reducer):
         return reducer
     try:

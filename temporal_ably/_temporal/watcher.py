@@ -20,7 +20,7 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverse
 from temporalio.client import Client, WorkflowHistoryEventFilterType
 from temporalio.service import RPCError, RPCStatusCode
 
-from temporal_ably._publisher.attempt import Plan
+from temporal_ably._publisher.plan import Plan
 from temporal_ably._publisher.recall import recall
 from temporal_ably._publisher.reports import report_unexpected
 from temporal_ably._publisher.run_end import RunEnd

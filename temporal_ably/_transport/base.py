@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+    from typing import TypeAlias
 
     from temporal_ably._wire.operations import Operation
     from temporal_ably.errors import PublishError
+
+    # Ably's own callback: token parameters in; a token, token details or a token request out.
+    # Source: ably-python 3.1.4, ``AuthOptions.auth_callback``.
+    AuthCallback: TypeAlias = Callable[[dict[str, object]], Awaitable[object]]
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,14 @@ class Timeouts:
 class Credentials:
     """How to reach and to enter Ably. ``endpoint`` is a name or ``host:port``; ``None`` is Ably's default.
 
-    The key is kept out of ``repr``.
+    Where ``auth_callback`` is set it gives tokens, and the key is not used. The key is kept out of ``repr``.
     """
 
     key: str
     endpoint: str | None
     tls: bool
     client_id: str
+    auth_callback: AuthCallback | None = None
 
     def __repr__(self) -> str:
         """Show everything but the secret."""
@@ -54,6 +60,14 @@ class Stored:
     name: str
     data: object
     extras: Mapping[str, object]
+
+
+class Connector(Protocol):
+    """What makes connections."""
+
+    def connect(self) -> Connection:
+        """Give an unopened connection; called on the engine's loop."""
+        ...
 
 
 class Connection(Protocol):
@@ -82,7 +96,7 @@ class Connection(Protocol):
         """
         ...
 
-    def history(self, channel: str) -> AsyncIterator[Stored]:
+    def history(self, channel: str) -> AsyncGenerator[Stored, None]:
         """Read a channel's messages, newest first; works on a connection that is not open, too.
 
         Raises:

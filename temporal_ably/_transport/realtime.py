@@ -17,7 +17,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from temporal_ably._transport.base import Credentials, Stored, Timeouts
-from temporal_ably._transport.secrets import REDACTION, guard
+from temporal_ably._transport.secrets import REDACTION, guard, guard_token
 from temporal_ably._wire.operations import Append, Message, Operation, Publish
 from temporal_ably.errors import (
     ChannelRuleError,
@@ -28,7 +28,9 @@ from temporal_ably.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
+
+    from temporal_ably._transport.base import AuthCallback
 
 _HISTORY_PAGE = 1000
 _HISTORY_PAGES = 20
@@ -173,7 +175,7 @@ class RealtimeConnection:
         guard(self._credentials.key)
         await self._probe()
         self._client = sdk.AblyRealtime(
-            key=self._credentials.key,
+            **self._auth_options(),
             client_id=self._credentials.client_id,
             endpoint=self._credentials.endpoint,
             tls=self._credentials.tls,
@@ -217,7 +219,7 @@ class RealtimeConnection:
         why = REDACTION.text(f"{error.code}: {error.message}" if error else str(reason or "no reason given"))
         if state == "failed" and error is not None and error.code in _CREDENTIAL_CODES:
             return PublishError(
-                f"unable to connect to Ably; it refused the credentials ({why}); check ABLY_API_KEY",
+                f"unable to connect to Ably; it refused the credentials ({why}); check ABLY_API_KEY or auth_callback",
                 code=error.code,
                 retryable=False,
             )
@@ -266,7 +268,7 @@ class RealtimeConnection:
         self._lose(lost)
         raise lost from error
 
-    async def history(self, channel: str) -> AsyncIterator[Stored]:
+    async def history(self, channel: str) -> AsyncGenerator[Stored, None]:
         """Read a channel's messages, newest first, 20,000 at the most.
 
         Raises:
@@ -294,16 +296,22 @@ class RealtimeConnection:
             if client is not None:
                 await client.close()
 
-    def _rest_options(self) -> dict[str, str | int | bool]:
+    def _auth_options(self) -> dict[str, object]:
+        callback = self._credentials.auth_callback
+        return {"key": self._credentials.key} if callback is None else {"auth_callback": _guarded(callback)}
+
+    def _rest_options(self) -> dict[str, object]:
         credentials = self._credentials
         host, _, port = (credentials.endpoint or "").rpartition(":")
-        options: dict[str, str | int | bool] = {"tls": credentials.tls}
+        options: dict[str, object] = {"tls": credentials.tls}
         if port.isdigit():
             options |= {"endpoint": host, "tls_port" if credentials.tls else "port": int(port)}
         elif credentials.endpoint:
             options["endpoint"] = credentials.endpoint
+        if credentials.tls or credentials.auth_callback is not None:
+            return options | self._auth_options()
         # Over plain HTTP the SDK refuses to send a key, but not a token made of it.
-        return options | ({"key": credentials.key} if credentials.tls else {"token": _token(credentials.key)})
+        return options | {"token": _token(credentials.key)}
 
     def release(self, channel: str) -> None:
         """Forget a channel that is not used any more."""
@@ -392,6 +400,25 @@ def _refusal(error: _AblyError, channel: str) -> PublishError:
             channel=channel,
         )
     return PublishError(f"unable to publish to channel {channel}; {why}", code=error.code, channel=channel)
+
+
+def _guarded(callback: AuthCallback) -> AuthCallback:
+    """Give a callback whose tokens stay out of logs."""
+
+    async def give(params: dict[str, object]) -> object:
+        given = await callback(params)
+        token = _token_of(given)
+        if isinstance(token, str):
+            guard_token(token)
+        return given
+
+    return give
+
+
+def _token_of(given: object) -> object:
+    if isinstance(given, dict):
+        return cast("dict[str, object]", given).get("token")
+    return getattr(given, "token", given)
 
 
 def _token(key: str) -> str:

@@ -14,6 +14,7 @@ import pathlib
 import re
 import traceback
 import urllib.parse
+from collections import deque
 from typing import Any, cast
 
 _TREES = ("ably", "websockets", "httpx", "httpcore", "hpack", "h2")
@@ -26,6 +27,8 @@ _LATE = (
 # A JWT, and one in base64, as REST requests carry it.
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|ZXlK[\w+/]+=*")
 _SHOWN = "[secret]"
+# Connections and history reads of a busy process renew their tokens each on its own.
+_TOKENS = 100
 ENGINE_THREAD = "temporal-ably"
 
 logger = logging.getLogger("temporal_ably")
@@ -36,18 +39,27 @@ class Redaction(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._secrets: list[str] = []
+        self._secrets: set[str] = set()
+        self._tokens: deque[str] = deque(maxlen=_TOKENS)
         self._pattern = _TOKEN
         self.quiet = False
 
     def register(self, key: str) -> None:
         """Blot out an Ably key and the forms in which it travels."""
-        secret = key.partition(":")[2]
-        quoted = [urllib.parse.quote(text, safe="") for text in (key, secret)]
-        forms = {*self._secrets, key, secret, *quoted, base64.b64encode(key.encode()).decode()}
+        self._secrets |= {*_forms(key), *_forms(key.partition(":")[2])}
+        self._compile()
+
+    def register_token(self, token: str) -> None:
+        """Blot out a token, until many newer ones came."""
+        if token not in self._tokens:
+            self._tokens.append(token)
+            self._compile()
+
+    def _compile(self) -> None:
+        forms = self._secrets.union(*map(_forms, self._tokens)) - {""}
         # The longest first: a short one that is blotted out of a long one would leave the rest of it.
-        self._secrets = sorted(forms - {""}, key=len, reverse=True)
-        self._pattern = re.compile("|".join([*map(re.escape, self._secrets), _TOKEN.pattern]))
+        secrets = sorted(forms, key=len, reverse=True)
+        self._pattern = re.compile("|".join([*map(re.escape, secrets), _TOKEN.pattern]))
 
     def text(self, text: str) -> str:
         """Blot out the secrets in a text."""
@@ -73,6 +85,10 @@ class Redaction(logging.Filter):
         # A level that the user sets later on is heeded, too.
         untouched = self.quiet and logging.getLogger("ably").level == logging.WARNING
         return untouched and record.threadName == ENGINE_THREAD and record.name.partition(".")[0] == "ably"
+
+
+def _forms(secret: str) -> set[str]:
+    return {secret, urllib.parse.quote(secret, safe=""), base64.b64encode(secret.encode()).decode()}
 
 
 REDACTION = Redaction()
@@ -102,6 +118,11 @@ def _is_of_the_sdk(context: dict[str, Any]) -> bool:
     coroutine = cast("object", work.get_coro()) if isinstance(work, asyncio.Task) else None
     source = coroutine.cr_code.co_filename if inspect.iscoroutine(coroutine) else ""
     return raised_in in _TREES or any(name in pathlib.PurePath(source).parts for name in _TREES)
+
+
+def guard_token(token: str) -> None:
+    """Register a token that Ably, or the user's callback, gave."""
+    REDACTION.register_token(token)
 
 
 def guard(key: str) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from temporal_ably._wire.parts import Json
 
-Extras = Mapping[str, Mapping[str, Mapping[str, str]] | Mapping[str, str]]
+# `ai` and `headers`, both flat maps of strings in the end, and `ephemeral`.
+Extras = Mapping[str, Mapping[str, Mapping[str, str]] | Mapping[str, str] | bool]
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from temporal_ably._publisher.attempt import Attempt, Plan
+from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.engine import engine
+from temporal_ably._publisher.plan import Plan
 from temporal_ably._publisher.publisher import Outcome, Publisher
 from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._publisher.schedule import Rates
 from temporal_ably._transport.base import Credentials, Timeouts
 from temporal_ably._transport.realtime import RealtimeConnection
 from temporal_ably._wire.events import Run, RunClosed, RunReason, StepReason
+from temporal_ably._wire.parts import Streamed
 from temporal_ably._wire.tags import Origin
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 FAST = Rates(channel_per_s=1000, connection_per_s=1000)
 
 CLIENT_ID = "temporal-ably"
+
+TEXT = Streamed("text", "", {"id": ""})
 
 Wire = dict[str, Any]
 T = TypeVar("T")
@@ -76,7 +80,7 @@ class Writer:
         self.attempt = attempt
         self._text = ""
         line.publisher.post(partial(line.publisher.add_attempt, attempt))
-        line.publisher.post(partial(attempt.open_part, 1, 0))
+        line.publisher.post(partial(attempt.open_part, 1, 0, TEXT))
 
     def say(self, text: str) -> None:
         """Stream text; it goes into the engine's queue."""

@@ -1,0 +1,101 @@
+"""How an attempt's frames and parts look on the channel: dialect, tags, ids. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from temporal_ably._dialect import ait08
+from temporal_ably._publisher.stream import CREATE
+from temporal_ably._wire import tags
+from temporal_ably._wire.events import (
+    Event,
+    PartEmitted,
+    PartText,
+    RunOpened,
+    Step,
+    StepClosed,
+    StepOpened,
+    StepReason,
+)
+from temporal_ably._wire.operations import Append, Message, Operation, Publish, Update
+from temporal_ably.codec.vercel import CODEC
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from temporal_ably._publisher.bundle import Bundle
+    from temporal_ably._publisher.plan import Plan
+    from temporal_ably._publisher.stream import Move, Stream
+    from temporal_ably._wire.parts import Whole
+
+RUN_START = "run-start"
+STEP_START = "step-start"
+STEP_END = "step-end"
+
+
+def message_id(plan: Plan, message: int) -> str:
+    """Name the ``message``-th message of a step: the same in each of its attempts."""
+    return f"{plan.run.id}/{plan.step}/{message}"
+
+
+def frame(plan: Plan, name: str, serial: str, reason: StepReason) -> Operation:
+    """Give the publish of a frame.
+
+    Args:
+        plan: the attempt's.
+        name: of the frame.
+        serial: that of the step's opening, empty before it.
+        reason: how the step ended, where it ends.
+    """
+    run, origin = plan.run, plan.origin
+    if name == RUN_START:
+        own = tags.run_tags(run.id, "run-start", plan.owner_id, plan.owner_run_id)
+        return _publish(replace(_tagged(RunOpened(run), own), id=ait08.run_start_id(run.id)))
+    step = Step(run, plan.wire_step, serial)
+    if name == STEP_START:
+        own = tags.step_tags(origin, run.id, plan.step, "step-start")
+        own |= tags.first_tags(origin, plan.traceparent, full=plan.full_tags)
+        return _publish(replace(_tagged(StepOpened(step), own), id=f"{plan.id}/start"))
+    own = tags.step_tags(origin, run.id, plan.step, "step-end") | tags.end_tags(reason)
+    return _publish(replace(_tagged(StepClosed(step, reason), own), id=f"{plan.id}/end"))
+
+
+def creation(plan: Plan, serial: str, bundle: Bundle) -> Operation:
+    """Give the publish of a bundle; under its ids it may be sent again."""
+    made = [_whole(plan, serial, message, part) for message, part in bundle.wholes]
+    if bundle.stream is not None:
+        made.append(_streamed(plan, serial, bundle.stream, CREATE))
+    base = f"{plan.id}/{bundle.number}"
+    return Publish(tuple(replace(each, id=f"{base}:{n}") for n, each in enumerate(made)))
+
+
+def change(plan: Plan, serial: str, stream: Stream, move: Move) -> Operation:
+    """Give the append or update of a streamed part."""
+    message = _streamed(plan, serial, stream, move)
+    return Append(stream.serial, message) if move.verb == "append" else Update(stream.serial, message)
+
+
+def _whole(plan: Plan, serial: str, message: int, part: Whole) -> Message:
+    step = Step(plan.run, plan.wire_step, serial)
+    own = tags.step_tags(plan.origin, plan.run.id, plan.step, "part")
+    own |= tags.part_tags(message, CODEC.describe(part.kind, part.fields))
+    return _tagged(PartEmitted(step, message_id(plan, message), part), own)
+
+
+def _streamed(plan: Plan, serial: str, stream: Stream, move: Move) -> Message:
+    step = Step(plan.run, plan.wire_step, serial)
+    part = stream.part if move.status == "streaming" else stream.closing
+    length = 0 if move.verb == "create" else stream.length
+    own = tags.step_tags(plan.origin, plan.run.id, plan.step, "part", length)
+    own |= tags.part_tags(stream.message, CODEC.describe(part.kind, part.fields), move.status)
+    return _tagged(PartText(step, message_id(plan, stream.message), part, move.text, move.status), own)
+
+
+def _publish(message: Message) -> Publish:
+    return Publish((message,))
+
+
+def _tagged(event: Event, own: Mapping[str, str]) -> Message:
+    message = ait08.encode(event)
+    return replace(message, extras={**message.extras, "headers": dict(own)})

@@ -1,0 +1,128 @@
+"""``on_part``: the user's say over what leaves the worker.
+
+What goes to Ably does not pass Temporal's payload codec, so here is the place to rewrite or drop it.
+Whatever goes wrong in it, the part stays in the worker.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from temporal_ably._temporal.sink import check_size
+from temporal_ably._wire.parts import Whole
+from temporal_ably.codec.table import Action, Chunk, Close, Extend, Open
+from temporal_ably.codec.vercel import CODEC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from temporal_ably._temporal.sink import Sink
+    from temporal_ably._wire.parts import Json, Status, Streamed
+
+    OnPart: TypeAlias = Callable[[Mapping[str, Json]], Mapping[str, Json] | None]
+
+logger = logging.getLogger("temporal_ably")
+
+
+class RedactingSink:
+    """Asks the user's function about each chunk before it goes on. The stream's lock guards it.
+
+    Args:
+        sink: where the rest goes.
+        on_part: gives a chunk of the same type, or ``None`` to drop it.
+        activity_type: for the log.
+    """
+
+    def __init__(self, sink: Sink, on_part: OnPart, activity_type: str) -> None:
+        self._sink = sink
+        self._on_part = on_part
+        self._activity_type = activity_type
+        self._parts: dict[int, Streamed] = {}
+        self._said = False
+
+    def open_early(self) -> None:
+        """Pass it on."""
+        self._sink.open_early()
+
+    def begin(self, key: int, message: int, part: Streamed) -> None:
+        """Begin the part unless its start is dropped; then all of it is."""
+        asked = self._ask(Open(part))
+        if isinstance(asked, Open):
+            self._parts[key] = asked.part
+            self._sink.begin(key, message, asked.part)
+
+    def extend(self, key: int, text: str) -> None:
+        """Extend the part by what is left of the text."""
+        part = self._parts.get(key)
+        if part is not None:
+            asked = self._ask(Extend(part.kind, part.id, text))
+            if isinstance(asked, Extend) and asked.text:
+                self._sink.extend(key, asked.text)
+
+    def close(self, key: int, fields: Mapping[str, str], status: Status) -> None:
+        """End the part."""
+        if self._parts.pop(key, None) is not None:
+            self._sink.close(key, fields, status)
+
+    def emit(self, message: int, part: Whole) -> None:
+        """Add the part unless it is dropped."""
+        asked = self._ask(part)
+        if isinstance(asked, Whole):
+            self._sink.emit(message, asked)
+
+    def set_metadata(self, message: int, values: Mapping[str, Json]) -> None:
+        """Add what is left of the metadata."""
+        asked = self._ask(CODEC.encode({"type": "message-metadata", "messageMetadata": dict(values)}))
+        if isinstance(asked, Whole):
+            metadata = CODEC.describe(asked.kind, asked.fields).get("messageMetadata")
+            if isinstance(metadata, dict):
+                self._sink.set_metadata(message, metadata)
+
+    def name_call(self, number: int) -> str:
+        """Pass it on."""
+        return self._sink.name_call(number)
+
+    def touched(self) -> None:
+        """Pass it on."""
+        self._sink.touched()
+
+    def _ask(self, action: Action) -> Action | None:
+        # A tool call that is whole is two chunks, of which the second has all.
+        chunk = CODEC.decode(action)[-1]
+        if isinstance(action, Whole):
+            chunk = {**CODEC.describe(action.kind, action.fields), **chunk}
+        try:
+            asked = self._on_part(chunk)
+            return None if asked is None else _same(action, chunk, asked)
+        except Exception as err:  # noqa: BLE001 - the user's function; what it was to hide must not go out
+            if not self._said:
+                self._said = True
+                logger.error(
+                    "unable to ask on_part about a %s chunk of activity %s; it raised %s; such chunks are not "
+                    "published, the activity goes on",
+                    chunk["type"],
+                    self._activity_type,
+                    type(err).__name__,
+                )
+            return None
+
+
+def _same(action: Action, chunk: Chunk, asked: Mapping[str, Json]) -> Action:
+    """Read what the function gave.
+
+    Raises:
+        ValueError: if it is of another type or part, which would break the stream.
+        EncodeError: if it is no chunk that can be sent.
+    """
+    if asked.get("type") != chunk["type"]:
+        raise ValueError("on_part changed the type of a chunk")
+    encoded = CODEC.encode(asked)
+    if isinstance(encoded, Close) and encoded.whole is not None:
+        encoded = encoded.whole
+    if isinstance(encoded, Open) and isinstance(action, Open) and encoded.part.id != action.part.id:
+        raise ValueError("on_part changed the id of a part")
+    if isinstance(encoded, Whole):
+        check_size(encoded)
+    return encoded

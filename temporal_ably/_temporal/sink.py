@@ -1,0 +1,111 @@
+"""Where a stream goes: the seam between the user's side and the publisher, and what is checked there.
+
+The rule of the file: light, because a workflow's sandbox loads it afresh for each workflow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from temporal_ably.errors import EncodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from temporal_ably._wire.parts import Json, Status, Streamed, Whole
+
+# Ably's smallest message limit is 64 KiB: the rest is for headers.
+_WHOLE_BYTES = 56 * 1024
+
+
+class Sink(Protocol):
+    """Where a stream's parts go. All calls return at once, from any thread."""
+
+    def open_early(self) -> None:
+        """Publish the opening now if that is safe, to hide its round trip."""
+        ...
+
+    def begin(self, key: int, message: int, part: Streamed) -> None:
+        """Begin a streamed part of a message, known as ``key`` from now on."""
+        ...
+
+    def extend(self, key: int, text: str) -> None:
+        """Extend a part."""
+        ...
+
+    def close(self, key: int, fields: Mapping[str, str], status: Status) -> None:
+        """End a part."""
+        ...
+
+    def emit(self, message: int, part: Whole) -> None:
+        """Add a whole part to a message."""
+        ...
+
+    def set_metadata(self, message: int, values: Mapping[str, Json]) -> None:
+        """Add to the metadata of a message."""
+        ...
+
+    def name_call(self, number: int) -> str:
+        """Give an id for the ``number``-th tool call that the user did not name, unique in the run."""
+        ...
+
+    def touched(self) -> None:
+        """Note that the activity asked for its stream."""
+        ...
+
+
+class Nowhere:
+    """The sink outside an activity."""
+
+    def open_early(self) -> None:
+        """Do nothing."""
+
+    def begin(self, key: int, message: int, part: Streamed) -> None:
+        del key, message, part
+
+    def extend(self, key: int, text: str) -> None:
+        del key, text
+
+    def close(self, key: int, fields: Mapping[str, str], status: Status) -> None:
+        del key, fields, status
+
+    def emit(self, message: int, part: Whole) -> None:
+        del message, part
+
+    def set_metadata(self, message: int, values: Mapping[str, Json]) -> None:
+        del message, values
+
+    def name_call(self, number: int) -> str:
+        return f"call-{number}"
+
+    def touched(self) -> None:
+        """Do nothing."""
+
+
+def checked(chunk: object) -> str:
+    """Give a chunk of text.
+
+    Raises:
+        EncodeError: if it is none.
+    """
+    if isinstance(chunk, str):
+        try:
+            chunk.encode()
+        except UnicodeEncodeError as err:
+            raise EncodeError(f"unable to stream a chunk; {err}; pass text that UTF-8 can hold") from None
+        return chunk
+    raise EncodeError(
+        f"unable to stream a chunk of type {type(chunk).__qualname__} as text; only str chunks are text; pass its "
+        "text, as in `chunk.text`, or write(chunk)"
+    )
+
+
+def check_size(part: Whole) -> None:
+    from temporal_ably._wire.parts import size_bytes
+
+    size = size_bytes(part)
+    if size > _WHOLE_BYTES:
+        raise EncodeError(
+            f"unable to stream a {part.kind} part of {size} bytes; one message of Ably holds {_WHOLE_BYTES}; stream "
+            "less, or store it elsewhere and stream its URL"
+        )

@@ -1,0 +1,116 @@
+"""Parts that grow beside others: what ``text_part``, ``reasoning_part`` and ``tool_call_part`` give.
+
+The rule of the file: light, because a workflow's sandbox loads it afresh for each workflow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from temporal_ably._temporal.sink import checked
+from temporal_ably.errors import StreamClosedError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from temporal_ably._temporal.stream import ActivityStream
+
+
+class StreamPart:
+    """A text or reasoning part that may grow beside others; a context manager. Safe to use from any thread.
+
+    Args:
+        stream: the stream that it is of.
+        kind: ``text`` or ``reasoning``.
+        key: its key there, 0 where nothing goes anywhere any more.
+    """
+
+    def __init__(self, stream: ActivityStream, kind: str, key: int) -> None:
+        self._stream = stream
+        self._kind = kind
+        self._key = key
+        self._closed = False
+
+    def text(self, chunk: str) -> None:
+        """Extend the part.
+
+        Args:
+            chunk: the new text.
+
+        Raises:
+            EncodeError: if ``chunk`` is not a ``str``.
+            StreamClosedError: if the part was closed.
+        """
+        text = checked(chunk)
+        if self._closed:
+            raise StreamClosedError(
+                f"unable to extend a {self._kind} part; it is closed; begin a new one with {self._kind}_part()"
+            )
+        self._stream.extend_part(self._key, text)
+
+    def close(self) -> None:
+        """End the part. Closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            self._stream.close_part(self._key)
+
+    def __enter__(self) -> StreamPart:
+        """Give the part."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the part."""
+        self.close()
+
+
+class ToolCallPart:
+    """A tool call whose input comes in pieces; a context manager. Safe to use from any thread.
+
+    Args:
+        stream: the stream that it is of.
+        name: the tool's name.
+        call_id: the call's id.
+    """
+
+    def __init__(self, stream: ActivityStream, name: str, call_id: str) -> None:
+        self.call_id = call_id
+        self._stream = stream
+        self._name = name
+        self._closed = False
+
+    def text(self, chunk: str) -> None:
+        """Extend the input.
+
+        Args:
+            chunk: the next piece of its JSON text.
+
+        Raises:
+            EncodeError: if ``chunk`` is not a ``str``, or the input grows too large for one message.
+            StreamClosedError: if the part was closed.
+        """
+        text = checked(chunk)
+        if self._closed:
+            raise StreamClosedError(
+                f"unable to extend the input of tool call {self.call_id!r}; it is closed; begin a new call"
+            )
+        self._stream.write({"type": "tool-input-delta", "toolCallId": self.call_id, "inputTextDelta": text})
+
+    def close(self) -> None:
+        """Tell that the input is whole. Closing twice is harmless."""
+        if not self._closed:
+            self._closed = True
+            # What was streamed is the input.
+            chunk = {"type": "tool-input-available", "toolCallId": self.call_id, "toolName": self._name, "input": ""}
+            self._stream.write(chunk)
+
+    def __enter__(self) -> ToolCallPart:
+        """Give the part."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Tell that the input is whole."""
+        self.close()
