@@ -15,7 +15,9 @@ export class Fold {
     if (!serial || !ACTIONS.has(action)) return false;
     const record = this.#records.get(serial) ?? { base: null, tail: [], text: '' };
     this.#records.set(serial, record);
-    const delivery = { version: version?.serial ?? serial, action, data, tags: extras?.headers ?? {} };
+    // Ably does not tell null from no data.
+    const content = { data: data ?? undefined, tags: extras?.headers ?? {} };
+    const delivery = { version: version?.serial ?? serial, action, ...content };
     return action === 'message.append' ? append(record, delivery) : replace(record, delivery);
   }
 

@@ -19,12 +19,17 @@ WAIT_S = 30.0
 
 Json = dict[str, Any]
 
+CALL: Json = {"toolCallId": "c1", "toolName": "getWeather"}
+SHOWN_CALL: Json = {"type": "tool-getWeather", "toolCallId": "c1"}
+
 
 class PlainClient:
     """The Node process that runs `examples/plain-client`."""
 
     def __init__(self, node: str) -> None:
         self.node = NodeProcess(node, SCRIPT)
+        self._followers: list[Follower] = []
+        self._pages: list[Page] = []
         self._names = itertools.count(1)
 
     async def fold(self, *lists: Sequence[Json]) -> list[Json]:
@@ -39,8 +44,26 @@ class PlainClient:
     async def follow(self, endpoint: str, channel: str, auth: str) -> Follower:
         """Watch a channel, as `watch.mjs` does; returns when all up to now was taken in."""
         follower = Follower(self.node, f"follower-{next(self._names)}")
+        self._followers.append(follower)
         await self.node.call("follow", follower.name, endpoint=endpoint, channel=channel, auth=auth)
         return follower
+
+    async def open_page(
+        self, url: str, *, executable: str, scheme: str = "light", width: int = 1000, height: int = 800
+    ) -> Page:
+        """Open a page in a browser."""
+        page = Page(self.node, f"page-{next(self._names)}")
+        self._pages.append(page)
+        size = {"width": width, "height": height}
+        await self.node.call("open", page.name, url=url, executable=executable, scheme=scheme, **size)
+        return page
+
+    async def close_all(self) -> None:
+        """Stop all watching and close all pages; the Node process, and its browser, stay."""
+        followers, self._followers = self._followers, []
+        pages, self._pages = self._pages, []
+        for each in (*followers, *pages):
+            await each.close()
 
 
 class Follower:
@@ -72,6 +95,38 @@ class Follower:
     async def close(self) -> None:
         """Stop watching."""
         await self._node.call("unfollow", self.name)
+
+
+class Page:
+    """A page in a browser."""
+
+    def __init__(self, node: NodeProcess, name: str) -> None:
+        self.name = name
+        self._node = node
+
+    async def wait(self, expression: str) -> None:
+        """Wait until an expression of JavaScript is true."""
+        await self._node.call("wait", self.name, expression=expression)
+
+    async def wait_for_text(self, text: str) -> None:
+        """Wait until the page shows a text."""
+        await self.wait(f"document.body.innerText.includes({json.dumps(text)})")
+
+    async def read(self, expression: str) -> Any:
+        """Give the value of an expression of JavaScript."""
+        return await self._node.call("read", self.name, expression=expression)
+
+    async def complaints(self) -> list[str]:
+        """Give the errors on the browser's console."""
+        return await self._node.call("complaints", self.name)
+
+    async def picture(self, path: Path) -> None:
+        """Take a picture of the whole page."""
+        await self._node.call("picture", self.name, path=str(path))
+
+    async def close(self) -> None:
+        """Close the page."""
+        await self._node.call("close", self.name)
 
 
 class Writer:
@@ -165,3 +220,34 @@ def history(messages: Sequence[Json]) -> list[Json]:
         else:
             latest[message["serial"]] = message
     return [latest[serial] for serial in sorted(latest, reverse=True)]
+
+
+def retried() -> Writer:
+    """A run whose first attempt failed in mid-sentence and whose second called a tool, beside a child's step."""
+    writer = Writer()
+    writer.create("run-start", workflow_id="wf")
+    first = writer.attempt(1)
+    first.begin(attempt=1)
+    dead = first.stream("text", "Let me ", "gue", status="cancelled", id="0")
+    first.end("failed")
+    child = writer.attempt(1, step="0.1:0:1", agent="Researcher")
+    child.begin(attempt=1)
+    second = writer.attempt(2)
+    second.begin(attempt=2)
+    writer.operate("update", dead, "Let me gue", superseded_by="2000")
+    second.stream("reasoning", "think", "ing", id="0")
+    child.stream("text", "I ", "found ", "it.", id="0")
+    second.stream("tool-input", '{"city":', '"Oslo"}', **CALL)
+    second.part("data-progress", {"percent": 10}, id="p")
+    second.part("tool-output-available", {"output": {"temp": 3}}, toolCallId="c1")
+    second.part("data-progress", {"percent": 100}, id="p")
+    second.stream("text", "3 °C, ", "🌧.", id="1")
+    second.end()
+    child.end()
+    writer.end()
+    return writer
+
+
+def texts(run: Json) -> list[str]:
+    """The text of each message."""
+    return ["".join(part.get("text", "") for part in message["parts"]) for message in run["messages"]]

@@ -3,57 +3,14 @@
 from __future__ import annotations
 
 import random
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.end_to_end.conftest import SCRIPTS
-from tests.examples.plain_client import PlainClient, Writer, history
+from tests.examples.plain_client import CALL, SHOWN_CALL, Writer, history, retried, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
-CALL: dict[str, Any] = {"toolCallId": "c1", "toolName": "getWeather"}
-SHOWN_CALL = {"type": "tool-getWeather", "toolCallId": "c1"}
-
-
-@pytest.fixture(scope="module")
-def plain() -> Generator[PlainClient]:
-    client = PlainClient(shutil.which("node", path=SCRIPTS) or "node")
-    yield client
-    client.node.stop()
-
-
-def retried() -> Writer:
-    """A run whose first attempt failed in mid-sentence and whose second called a tool, beside a child's step."""
-    writer = Writer()
-    writer.create("run-start", workflow_id="wf")
-    first = writer.attempt(1)
-    first.begin(attempt=1)
-    dead = first.stream("text", "Let me ", "gue", status="cancelled", id="0")
-    first.end("failed")
-    child = writer.attempt(1, step="0.1:0:1", agent="Researcher")
-    child.begin(attempt=1)
-    second = writer.attempt(2)
-    second.begin(attempt=2)
-    writer.operate("update", dead, "Let me gue", superseded_by="2000")
-    second.stream("reasoning", "think", "ing", id="0")
-    child.stream("text", "I ", "found ", "it.", id="0")
-    second.stream("tool-input", '{"city":', '"Oslo"}', **CALL)
-    second.part("data-progress", {"percent": 10}, id="p")
-    second.part("tool-output-available", {"output": {"temp": 3}}, toolCallId="c1")
-    second.part("data-progress", {"percent": 100}, id="p")
-    second.stream("text", "3 °C, ", "🌧.", id="1")
-    second.end()
-    child.end()
-    writer.end()
-    return writer
-
-
-def texts(run: dict[str, Any]) -> list[str]:
-    """The text of each message."""
-    return ["".join(part.get("text", "") for part in message["parts"]) for message in run["messages"]]
+    from tests.examples.plain_client import PlainClient
 
 
 async def one_message(plain: PlainClient, writer: Writer) -> dict[str, Any]:

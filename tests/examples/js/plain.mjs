@@ -65,6 +65,7 @@ const commands = {
   },
   read: async ({ session, expression }) => pages.get(session).evaluate(expression),
   complaints: async ({ session }) => pages.get(session).complaints,
+  close: async ({ session }) => pages.get(session).close(),
   picture: async ({ session, path }) => {
     await pages.get(session).screenshot({ path, fullPage: true });
   },
