@@ -8,6 +8,7 @@ Source: @ably/ai-transport 0.8.0, ``src/core/codec/fields.ts``.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, cast
 
@@ -167,13 +168,16 @@ def write_json(chunk_type: str, key: str, value: Json) -> str:
 def read_json(text: str, otherwise: Json) -> Json:
     """Read JSON, or give ``otherwise`` for a text that is none."""
     try:
-        return cast("Json", json.loads(text, parse_constant=_refuse_constant))
+        return cast("Json", json.loads(text, parse_float=_finite, parse_constant=_finite))
     except (ValueError, RecursionError):
         return otherwise
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no JSON number")
+    return value
 
 
 def refuse(chunk_type: str, key: str, what: str, fix: str) -> NoReturn:

@@ -41,7 +41,7 @@ class Writer:
         else:
             whole = action.whole if isinstance(action, Close) else action
             assert isinstance(whole, Whole)
-            self._put("create", None, ait08.encode(PartEmitted(STEP, "m", whole)), ephemeral=whole.ephemeral)
+            self._put("create", None, ait08.encode(PartEmitted(STEP, "m", whole)))
 
     def cancel(self) -> None:
         for serial, part in self._open.values():
@@ -52,11 +52,10 @@ class Writer:
     ) -> str:
         return self._put(action, serial, ait08.encode(PartText(STEP, "m", part, text, status)))
 
-    def _put(self, action: str, serial: str | None, message: Message, *, ephemeral: bool = False) -> str:
+    def _put(self, action: str, serial: str | None, message: Message) -> str:
         serial = serial or f"{len(self.messages):06}"
-        extras = {**message.extras, "ephemeral": True} if ephemeral else {**message.extras}
         self.messages.append(
-            {"action": action, "serial": serial, "name": message.name, "data": message.data, "extras": extras}
+            {"action": action, "serial": serial, "name": message.name, "data": message.data, "extras": message.extras}
         )
         return serial
 
