@@ -5,10 +5,9 @@ One line does it: ``Worker(client, ..., interceptors=[AblyInterceptor()])``.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from temporal_ably._temporal.interceptor import AblyInterceptor, session_name
-from temporal_ably._temporal.streaming import current_stream, streaming
 from temporal_ably.errors import (
     ChannelRuleError,
     ConnectionLostError,
@@ -23,6 +22,8 @@ from temporal_ably.errors import (
 )
 
 if TYPE_CHECKING:
+    from temporal_ably._temporal.interceptor import AblyInterceptor, session_name
+    from temporal_ably._temporal.streaming import current_stream, streaming
     from temporal_ably.envelope import Envelope
     from temporal_ably.settings import AblySettings
 
@@ -46,14 +47,20 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "AblyInterceptor": "temporal_ably._temporal.interceptor",
+    "AblySettings": "temporal_ably.settings",
+    "Envelope": "temporal_ably.envelope",
+    "current_stream": "temporal_ably._temporal.streaming",
+    "session_name": "temporal_ably._temporal.interceptor",
+    "streaming": "temporal_ably._temporal.streaming",
+}
+
+
 def __getattr__(name: str) -> object:
-    # These bring pydantic along, which a workflow's sandbox would load for each workflow.
-    if name == "Envelope":
-        from temporal_ably.envelope import Envelope
-
-        return Envelope
-    if name == "AblySettings":
-        from temporal_ably.settings import AblySettings
-
-        return AblySettings
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Settings and envelopes bring pydantic along, which a workflow's sandbox would load for each workflow; pytest
+    # loads this package with our plugin, where not even Temporal's SDK is needed.
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

@@ -1,4 +1,4 @@
-"""`import temporal_ably` stays light: a workflow's sandbox repeats it for every workflow instance.
+"""What worker and workflow modules import of us stays light: a workflow's sandbox repeats it for every workflow instance.
 
 What `temporalio` loads by itself does not count: the sandbox shares that. (`temporalio.worker` loads pydantic.)
 """
@@ -13,7 +13,7 @@ LIST_LOADED = """
 import sys
 import temporalio.activity, temporalio.client, temporalio.worker, temporalio.workflow
 before = set(sys.modules)
-import temporal_ably
+from temporal_ably import AblyInterceptor, current_stream, session_name, streaming
 print("\\n".join(sorted(set(sys.modules) - before)))
 """
 
@@ -23,7 +23,13 @@ def loaded_by(program: str) -> list[str]:
     return done.stdout.split()
 
 
+def test_the_package_alone_loads_no_other() -> None:
+    loaded = loaded_by('import sys; import temporal_ably; print("\\n".join(sys.modules))')
+    assert "temporal_ably" in loaded
+    assert not {module.partition(".")[0] for module in loaded} & (HEAVY | {"temporalio"})
+
+
 def test_import_in_a_fresh_process_loads_nothing_heavy() -> None:
     loaded = loaded_by(LIST_LOADED)
-    assert "temporal_ably" in loaded
+    assert "temporal_ably._temporal.streaming" in loaded
     assert not {module.partition(".")[0] for module in loaded} & HEAVY, f"loaded: {', '.join(loaded)}"

@@ -53,6 +53,10 @@ class Engine:
         """Await ``drain`` before the interpreter exits, after those added later. It bounds its own time."""
         self._drains.append(drain)
 
+    def forget(self, drain: Callable[[], Awaitable[None]]) -> None:
+        """Do not await ``drain`` any more."""
+        self._drains.remove(drain)
+
     def _drain_at_exit(self) -> None:
         if self._pid != os.getpid():
             # A forked child inherits the exit handler, but not the thread.

@@ -117,6 +117,7 @@ class Publisher:
         self._refusals: dict[str, PublishError] = {}
         self._abandoned: WeakKeyDictionary[Attempt, PublishError] = WeakKeyDictionary()
         self._marking = Marking(self)
+        self._closed = False
 
     # Called from any thread.
 
@@ -234,8 +235,15 @@ class Publisher:
 
     async def close_if_idle(self) -> None:
         """Let go of all connections, unless something is still being written."""
-        if self._schedule.outboxes():
-            return
+        if not self._schedule.outboxes():
+            await self._end_lanes()
+
+    async def close(self) -> None:
+        """Let go of all connections and publish nothing more, whatever is held."""
+        self._closed = True
+        await self._end_lanes()
+
+    async def _end_lanes(self) -> None:
         tasks = [task for _, task in self._lanes.values()]
         for task in tasks:
             task.cancel()
@@ -405,6 +413,8 @@ class Publisher:
     # Lanes.
 
     def _start_lanes(self) -> None:
+        if self._closed:
+            return
         for number in self._schedule.lanes_with_work() - self._lanes.keys():
             lane = Lane(
                 number,

@@ -18,7 +18,7 @@ from temporal_ably._transport.realtime import RealtimeConnection
 from temporal_ably._wire.events import Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from datetime import timedelta
     from typing import TypeAlias
 
@@ -88,6 +88,11 @@ class Shared:
         """Drain for the last time, and leave no call to Temporal open: its answer would find nobody."""
         await self.drain(timeout_s)
         await self.watchers.stop()
+
+    async def close(self) -> None:
+        """Watch and publish nothing more, whatever is held."""
+        await self.watchers.stop()
+        await self.publisher.close()
 
 
 def open_run(bound: Binding) -> Run:
@@ -173,7 +178,18 @@ class Runtime:
         watchers = Watchers(publisher, preparation, expose_errors=route.expose_errors)
         shared = Shared(publisher, preparation, watchers)
         timeout_s = self.options.flush_timeout.total_seconds()
-        runs_on.on_exit(lambda: shared.drain_at_exit(timeout_s))
+
+        def drain() -> Awaitable[None]:
+            return shared.drain_at_exit(timeout_s)
+
+        def close() -> None:
+            if _shared.pop((os.getpid(), route), None) is not None:
+                runs_on.forget(drain)
+                runs_on.submit(shared.close()).result()
+
+        runs_on.on_exit(drain)
+        if route.recorder is not None:
+            route.recorder.on_close(close)
         return shared
 
     def workflow_closed(self, bound: Binding, run_id: str, workflow_type: str) -> None:

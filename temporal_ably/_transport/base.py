@@ -69,6 +69,10 @@ class Connector(Protocol):
         """Give an unopened connection; called on the engine's loop."""
         ...
 
+    def on_close(self, close: Callable[[], None]) -> None:
+        """Call ``close`` once nobody publishes any more, from any thread but the engine's; it blocks for a moment."""
+        ...
+
 
 class Connection(Protocol):
     """One connection. It is used once: after ``lost`` is done it is closed and replaced."""
