@@ -16,9 +16,14 @@ const make = (name, attributes = {}, ...children) => {
   return element;
 };
 
-const json = (value) => make('pre', {}, JSON.stringify(value, null, 2));
+/** JSON, on one line where it is short. */
+const json = (value) => {
+  const text = JSON.stringify(value, null, 2);
+  return make('pre', {}, text.length > 60 ? text : text.replace(/\n */g, ' '));
+};
 
-const labelled = (label, value) => (value === undefined ? undefined : make('div', {}, make('span', { class: 'label' }, label), json(value)));
+const labelled = (label, value) =>
+  value === undefined ? undefined : make('div', {}, make('span', { class: 'label' }, label), json(value));
 
 /** Only links to the web are followed: an agent's source may be anything. */
 const link = (url, text) => (/^https?:/i.test(url) ? make('a', { href: url, rel: 'noreferrer' }, text) : text);

@@ -7,13 +7,13 @@ const PAGE = 100;
 /**
  * Options for `new Ably.Realtime(...)`.
  *
- * `endpoint` is "host:port" of a local server; without one it is Ably itself. `auth` is an API key, or a token for
+ * `endpoint` is "host:port" of a local server, or an endpoint of Ably's; without one it is Ably's default. `auth` is an API key, or a token for
  * whatever your users can read.
  */
 export const options = ({ endpoint, auth }) => {
   const credentials = auth.includes(':') ? { key: auth } : { token: auth };
-  if (!endpoint) return credentials;
-  const [host, port] = endpoint.split(':');
+  const [host, port] = (endpoint ?? '').split(':');
+  if (!port) return host ? { ...credentials, endpoint: host } : credentials;
   const local = { port: Number(port), tls: false, disableConnectivityCheck: true, transports: ['web_socket'] };
   return { ...credentials, endpoint: host, ...local };
 };

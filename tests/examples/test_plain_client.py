@@ -302,3 +302,44 @@ async def test_a_later_minor_version_is_read(plain: PlainClient) -> None:
     writer = Writer()
     writer.attempt(v="1.7").stream("text", "later", id="0")
     assert texts(await plain.fold_one(writer.messages)) == ["later"]
+
+
+async def test_the_trace_of_docs_wire_md(plain: PlainClient) -> None:
+    writer = Writer("R")
+    steps: list[tuple[int, Any]] = []
+
+    def shows(*parts: Any) -> None:
+        steps.append((len(writer.messages), list(parts)))
+
+    writer.create("run-start")
+    first = writer.attempt(1, agent="answer")
+    first.part("start", messageMetadata={"attempt": 1})
+    first.part("start-step")
+    shows({"type": "step-start"})
+    guess = first.stream("text", "Let me ", "guess", status="cancelled", id="0")
+    first.end("failed")
+    shows({"type": "step-start"}, {"type": "text", "text": "Let me guess"})
+    second = writer.attempt(2, started=5000, agent="answer")
+    shows()
+    second.part("start")
+    second.part("start-step")
+    call = second.stream("tool-input", status="", **CALL)
+    shows({"type": "step-start"}, {**SHOWN_CALL, "state": "input-streaming"})
+    writer.operate("append", call, '{"city":"Oslo"}', length="15")
+    writer.operate("update", guess, "Let me guess", superseded_by="5000")
+    known = {**SHOWN_CALL, "input": {"city": "Oslo"}}
+    shows({"type": "step-start"}, {**known, "state": "input-streaming"})
+    writer.operate("append", call, "", status="complete")
+    shows({"type": "step-start"}, {**known, "state": "input-available"})
+    second.part("tool-output-available", {"output": {"temp": 3}}, toolCallId="c1")
+    writer.operate("append", guess, " that")
+    second.end()
+    writer.end()
+    shows({"type": "step-start"}, {**known, "state": "output-available", "output": {"temp": 3}})
+
+    folded = await plain.fold(*(writer.messages[:count] for count, _ in steps))
+    shown = [[part for message in session["runs"][0]["messages"] for part in message["parts"]] for session in folded]
+    assert shown == [parts for _, parts in steps]
+    stored = history(writer.messages)
+    assert len(stored) == 13
+    assert "Let me guess that" in [message["data"] for message in stored]

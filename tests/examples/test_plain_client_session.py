@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import shutil
 from typing import TYPE_CHECKING
 
+from tests.end_to_end.conftest import SCRIPTS
 from tests.examples.channel import player_on
-from tests.examples.plain_client import retried, texts
+from tests.examples.conftest import FOLDER
+from tests.examples.plain_client import WAIT_S, retried, texts
 
 if TYPE_CHECKING:
     from temporal_ably.server import LocalServer
@@ -42,3 +47,34 @@ async def test_history_of_many_pages_is_read_to_its_beginning(plain: PlainClient
         await player.play(messages[10:])
     follower = await plain.follow(local_server.endpoint, CHANNEL, local_server.key)
     assert texts((await follower.wait_ended())["runs"][0]) == ["I found it.", "thinking3 °C, 🌧."]
+
+
+async def test_the_program_prints_the_session_as_it_grows(local_server: LocalServer) -> None:
+    messages = retried().messages
+    node = shutil.which("node", path=SCRIPTS) or "node"
+    environment = os.environ | {"ABLY_API_KEY": local_server.key, "ABLY_ENDPOINT": local_server.endpoint}
+    pipe = asyncio.subprocess.PIPE
+    program = await asyncio.create_subprocess_exec(
+        node, "watch.mjs", CHANNEL, cwd=FOLDER, env=environment, stdout=pipe, stderr=pipe
+    )
+    assert program.stdout is not None
+    assert program.stderr is not None
+    try:
+        assert await asyncio.wait_for(program.stderr.readline(), WAIT_S) == b"watching ai:plain; Ctrl-C stops it\n"
+        async with player_on(local_server, CHANNEL) as player:
+            await player.play(messages)
+        printed = await asyncio.wait_for(program.stdout.readuntil(b"run complete\n"), WAIT_S)
+    finally:
+        program.kill()
+        await program.communicate()
+    lines = printed.decode().splitlines()
+    assert lines.index("  Let me gue") < lines.index("(Chat: attempt 1 was replaced by 2)")
+    assert lines.index("  I found ") < lines.index("  I found it.")
+    assert "  3 °C, 🌧." in lines
+
+
+async def test_the_program_without_a_channel_tells_how_it_is_used() -> None:
+    node = shutil.which("node", path=SCRIPTS) or "node"
+    program = await asyncio.create_subprocess_exec(node, "watch.mjs", cwd=FOLDER, stderr=asyncio.subprocess.PIPE)
+    _, told = await program.communicate()
+    assert (program.returncode, b"usage: ABLY_API_KEY=" in told) == (2, True)
