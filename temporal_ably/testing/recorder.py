@@ -71,17 +71,22 @@ class AblyRecorder:
 
     @property
     def envelopes(self) -> list[Envelope]:
-        """All messages of all channels, each once and as it is now, in the order of their serials."""
-        found = [each for channel in self.channels for each in self._read(channel, self._memory.messages(channel))]
+        """All messages of all channels, each once and as it is now, in the order of their serials.
+
+        ``superseded`` says what the canonical rule says, whether or not the publisher has marked the message.
+        """
+        found = [each for channel in self.channels for each in self.envelopes_of(channel)]
         return sorted(found, key=lambda each: each.serial)
 
     def envelopes_of(self, channel: str) -> list[Envelope]:
-        """Give the messages of a channel, each once and as it is now, in the order of their serials.
+        """Give the messages of a channel, as ``envelopes`` does.
 
         Raises:
             UnknownChannelError: if nothing was published to it.
         """
-        return self._read(self._known(channel), self._memory.messages(channel))
+        dead = _dead_attempts(self.session(channel))
+        found = self._read(channel, self._memory.messages(channel))
+        return [each.model_copy(update={"superseded": _attempt_of(each) in dead}) for each in found]
 
     @property
     def operations(self) -> list[Envelope]:
@@ -260,12 +265,7 @@ class AblyRecorder:
             return fold.session
 
     def _parts(self) -> list[Envelope]:
-        dead = {channel: _dead_attempts(self._session(channel)) for channel in self.channels}
-        return [
-            each.model_copy(update={"superseded": _attempt_of(each) in dead.get(each.channel, ())})
-            for each in self.envelopes
-            if each.part is not None and each.part.kind not in _EMPTY_KINDS
-        ]
+        return [each for each in self.envelopes if each.part is not None and each.part.kind not in _EMPTY_KINDS]
 
 
 class Away:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import cast
 
 import pytest
 
@@ -20,8 +21,7 @@ def text(data: str, id: str | None = None) -> Message:
 
 
 def shown(message: Wire) -> tuple[object, ...]:
-    version = message["version"]
-    assert isinstance(version, dict)
+    version = cast("dict[str, object]", message["version"])
     return message["action"], message["serial"], version["serial"], message.get("data")
 
 
