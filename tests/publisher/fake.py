@@ -12,7 +12,7 @@ from temporal_ably.errors import ConnectionLostError, HistoryError, PublishError
 from tests.publisher.model import Channel, Fate, picture
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from temporal_ably._transport.base import Stored
     from temporal_ably._wire.operations import Operation
@@ -113,7 +113,7 @@ class FakeConnection:
             self.lost.set_result(reason)
         return reason
 
-    async def history(self, channel: str) -> AsyncIterator[Stored]:
+    async def history(self, channel: str) -> AsyncGenerator[Stored, None]:
         self._ably.history_reads += 1
         if self._ably.history_script:
             raise self._ably.history_script.popleft()

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from temporal_ably._dialect import ait08
-from temporal_ably._publisher.attempt import Plan
+from temporal_ably._publisher.plan import Plan
+from temporal_ably._session.fold import Fold
 from temporal_ably._transport.base import Stored
 from temporal_ably._wire.events import Event, PartEmitted, PartText, Run
-from temporal_ably._wire.operations import Append, Message, Operation, Publish, messages_of
-from temporal_ably._wire.tags import Origin
+from temporal_ably._wire.operations import Append, Message, Operation, Publish, Update, messages_of
+from temporal_ably._wire.parts import Streamed
+from temporal_ably._wire.tags import SUPERSEDED_BY, Origin
+from temporal_ably.envelope import Envelope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from temporal_ably._session.model import Message as UiMessage
+    from temporal_ably._session.model import Session
+    from temporal_ably._wire.operations import Extras
+    from temporal_ably._wire.parts import Json
 
 RUN = Run("run", "run/in")
 ORIGIN = Origin(
@@ -30,6 +38,9 @@ ORIGIN = Origin(
     task_queue="tasks",
 )
 PLAN = Plan("ai:wf", RUN, ":0:1", ORIGIN, "wf", "wf-run")
+# What a user's side opens: an attempt numbers text and reasoning itself.
+TEXT = Streamed("text", "", {"id": ""})
+REASONING = Streamed("reasoning", "", {"id": ""})
 
 
 class Fate(Enum):
@@ -42,16 +53,17 @@ class Fate(Enum):
 
 
 def headers_of(message: Message) -> Mapping[str, str]:
-    found = message.extras.get("headers", {})
-    return {name: value for name, value in found.items() if isinstance(value, str)}
+    found = message.extras.get("headers")
+    return {name: value for name, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
 
 
 @dataclass
 class Channel:
-    """Messages in the order of their serials; ``live`` is the text that a reader has who was there all along."""
+    """Messages in the order of their serials; ``live`` is what a reader is sent who is there all along."""
 
     messages: dict[str, Message] = field(default_factory=dict[str, Message])
     applied: list[Operation] = field(default_factory=list[Operation])
+    live: list[Envelope] = field(default_factory=list[Envelope])
     _ids: dict[str, str] = field(default_factory=dict[str, str])
     _clock: int = 0
 
@@ -64,15 +76,28 @@ class Channel:
             return tuple(self._create(message) for message in operation.messages)
         self.applied.append(operation)
         before, message = self.messages[operation.serial], operation.message
-        assert isinstance(before.data, str)
-        assert isinstance(message.data, str)
+        text = self._text_after(operation, before, message)
+        whole = replace(message, id=before.id, data=text)
+        self.messages[operation.serial] = whole
+        version = self._tick()
+        is_append = isinstance(operation, Append)
+        # Ably leaves the name out of an append.
+        sent = replace(message, name="") if is_append else whole
+        self.live.append(_envelope(operation.serial, version, "append" if is_append else "update", sent))
+        return (version,)
+
+    def _text_after(self, operation: Operation, before: Message, message: Message) -> Json:
         if isinstance(operation, Append):
             assert self._status(before) == "streaming", "an append to a closed stream is not shown live"
-            message = replace(message, data=before.data + message.data)
-        else:
-            assert message.data.startswith(before.data), "an update that is no extension is not shown live"
-        self.messages[operation.serial] = replace(message, id=before.id)
-        return (self._tick(),)
+            assert isinstance(before.data, str)
+            assert isinstance(message.data, str)
+            return before.data + message.data
+        if message.data is None:
+            return before.data
+        assert isinstance(before.data, str)
+        assert isinstance(message.data, str)
+        assert message.data.startswith(before.data), "an update that is no extension is not shown live"
+        return message.data
 
     def _create(self, message: Message) -> str:
         assert message.id is not None, "a create without an id cannot be sent again"
@@ -80,6 +105,7 @@ class Channel:
         if serial is None:
             serial = self._ids[message.id] = self._tick()
             self.messages[serial] = message
+            self.live.append(_envelope(serial, serial, "create", message))
         return serial
 
     def _tick(self) -> str:
@@ -104,8 +130,47 @@ class Channel:
         return [message.name for message in self.messages.values()]
 
     def stored(self) -> list[Stored]:
-        """The history, newest first."""
-        return [Stored(serial, each.name, each.data, each.extras) for serial, each in self.messages.items()][::-1]
+        """The history, newest first; Ably keeps nothing ephemeral."""
+        return [
+            Stored(serial, each.name, each.data, each.extras)
+            for serial, each in self.messages.items()
+            if each.extras.get("ephemeral") is not True
+        ][::-1]
+
+    @property
+    def session(self) -> Session:
+        """What a reader who was there all along makes of it; one who comes late must make the same."""
+        session = _fold(self.live)
+        assert session == self.session_from_history, "a live reader and a late one disagree"
+        return session
+
+    @property
+    def session_from_history(self) -> Session:
+        return _fold([_envelope(each.serial, each.serial, "create", _message(each)) for each in self.stored()])
+
+    def ui(self) -> list[list[dict[str, Json]]]:
+        """The parts of each message of the session, as ``useChat`` has them."""
+        return [ui_parts(message) for message in self.session.messages]
+
+
+def ui_parts(message: UiMessage) -> list[dict[str, Json]]:
+    return [part.as_ui() for part in message.parts]
+
+
+def _fold(envelopes: list[Envelope]) -> Session:
+    fold = Fold()
+    for envelope in envelopes:
+        fold.apply(envelope)
+    return fold.session
+
+
+def _message(stored: Stored) -> Message:
+    return Message(stored.name, cast("Json", stored.data), cast("Extras", stored.extras))
+
+
+def _envelope(serial: str, version: str, action: str, message: Message) -> Envelope:
+    wire = {"serial": serial, "version": {"serial": version}, "action": action}
+    return Envelope.of(wire | {"name": message.name, "data": message.data, "extras": message.extras}, channel="ai:wf")
 
 
 def picture(operation: Operation) -> str:
@@ -115,9 +180,13 @@ def picture(operation: Operation) -> str:
 
 def _picture(operation: Operation, message: Message) -> str:
     event = ait08.decode(message, "")
+    if isinstance(operation, Update) and message.data is None:
+        return f"mark {headers_of(message)[SUPERSEDED_BY]}"
     if isinstance(event, PartEmitted):
         return event.part.kind
     if not isinstance(event, PartText):
         return message.name.removeprefix("ai-")
     verb = "create" if isinstance(operation, Publish) else type(operation).__name__.lower()
+    if event.part.kind != "text":
+        verb += f" {event.part.kind}"
     return f"{verb} {event.message_id.rpartition('/')[2]}.{event.part.id} {event.text!r} {event.status}"

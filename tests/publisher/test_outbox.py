@@ -17,8 +17,8 @@ def test_outbox_knows_its_channel_and_run_and_begins_undone(outbox: Outbox) -> N
     assert not outbox.done
 
 
-def test_tombstones_rank_before_framing_before_text() -> None:
-    assert sorted(Rank) == [Rank.TOMBSTONE, Rank.FRAMING, Rank.TEXT]
+def test_tombstones_rank_before_framing_before_text_before_marks() -> None:
+    assert sorted(Rank) == [Rank.TOMBSTONE, Rank.FRAMING, Rank.TEXT, Rank.MARK]
 
 
 def test_ticket_costs_one_message_unless_it_says_more() -> None:

@@ -6,20 +6,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from temporal_ably._publisher.attempt import Attempt, Plan
+from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.preparation import Preparation
 from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._wire.events import Run, RunClosed
 from temporal_ably._wire.identity import Reset, Sweep
 from temporal_ably.errors import HistoryError
 from tests.publisher.fake import UNREACHABLE, WAIT_S, FakeAbly
-from tests.publisher.model import ORIGIN, PLAN, RUN
+from tests.publisher.model import ORIGIN, PLAN, RUN, TEXT, headers_of
 from tests.publisher.test_recall import flush, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from temporal_ably._publisher.plan import Plan
     from temporal_ably._publisher.publisher import Outcome, Publisher
 
 RESET = Reset("run-2", "wf", "run-1")
@@ -52,7 +53,7 @@ class Resumed:
             for attempt in attempts:
                 attempt.hold()
                 self.publisher.add_attempt(attempt, now)
-                attempt.open_part(1, 0, now)
+                attempt.open_part(1, 0, TEXT, now)
                 attempt.text(1, f"new {attempt.plan.step}", now)
                 self.publisher.spawn(self._prepare(attempt, released.release))
 
@@ -77,8 +78,8 @@ def last_attempts(ably: FakeAbly) -> dict[str, str]:
     found: dict[str, str] = {}
     for message in ably.channels["ai:wf"].messages.values():
         if message.name == "ai-step-start":
-            headers = message.extras["headers"]
-            found[str(headers["temporal-step"])] = str(headers["temporal-started"])
+            headers = headers_of(message)
+            found[headers["temporal-step"]] = headers["temporal-started"]
     return found
 
 
@@ -91,7 +92,7 @@ def test_step_that_is_written_again_before_its_tombstone_is_out_keeps_its_text(
     publisher.engine.submit(Preparation(publisher).sweep(plan_of(""), SWEEPS)).result(WAIT_S)
     late = Attempt(plan_of(":0:2"))
     publisher.post(lambda now: publisher.add_attempt(late, now))
-    publisher.post(lambda now: late.open_part(1, 0, now))
+    publisher.post(lambda now: late.open_part(1, 0, TEXT, now))
     end = publisher.post_finish(late, "complete", patient=True)
     ably.unreachable = None
     assert end.result(WAIT_S).whole
@@ -99,13 +100,15 @@ def test_step_that_is_written_again_before_its_tombstone_is_out_keeps_its_text(
     assert last_attempts(ably) == {":0:1": "500", ":0:2": "900"}
 
 
-def test_history_is_read_once_for_all_attempts_of_a_reset(publisher: Publisher, ably: FakeAbly) -> None:
+def test_history_is_read_once_for_all_attempts_of_a_reset_and_once_to_mark_what_a_tombstone_replaced(
+    publisher: Publisher, ably: FakeAbly
+) -> None:
     write(ably.channels["ai:wf"], ":0:9", 100)
     resumed = Resumed(publisher)
     for end in [*resumed.stream(":0:1", ":0:2"), *resumed.stream(":0:3")]:
         end.result(WAIT_S)
     resumed.drain()
-    assert ably.history_reads == 1
+    assert ably.history_reads == 2
     assert ably.sent.count("step-start") == 4
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from temporal_ably._publisher.attempt import Attempt, Plan
+from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.publisher import Delivery, Outcome, Publisher
 from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._publisher.schedule import Rates, Schedule
@@ -15,12 +15,13 @@ from temporal_ably._transport.base import Timeouts
 from temporal_ably._wire.events import RunClosed
 from temporal_ably.errors import ChannelRuleError, MessageTooLargeError, PublishError
 from tests.publisher.fake import UNREACHABLE, WAIT_S, FakeAbly
-from tests.publisher.model import ORIGIN, PLAN, RUN, Fate
+from tests.publisher.model import ORIGIN, PLAN, RUN, TEXT, Fate
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from temporal_ably._publisher.engine import Engine
+    from temporal_ably._publisher.plan import Plan
     from temporal_ably._wire.events import StepReason
 
 WHOLE = Outcome(Delivery.DELIVERED)
@@ -38,7 +39,7 @@ class Writer:
         self.publisher = publisher
         self.attempt = Attempt(plan)
         publisher.post(lambda now: publisher.add_attempt(self.attempt, now))
-        publisher.post(lambda now: self.attempt.open_part(1, 0, now))
+        publisher.post(lambda now: self.attempt.open_part(1, 0, TEXT, now))
 
     def write(self, text: str) -> None:
         self.publisher.post_text(self.attempt, 1, text)
@@ -199,7 +200,7 @@ def test_text_that_was_refused_for_good_is_lost_and_told(
 ) -> None:
     ably.script.extend([Fate.ACKED, Fate.ACKED, Fate.ACKED, error])
     outcome = deliver(publisher, "hello")
-    assert outcome == Outcome(Delivery.DELIVERED, lost_chars=5, error=error)
+    assert outcome == Outcome(Delivery.DELIVERED, lost=5, error=error)
     assert not outcome.whole
     assert ably.sent[-1] == "step-end"
     assert [record.levelname for record in caplog.records] == ["ERROR"]
@@ -282,16 +283,16 @@ def test_full_buffer_becomes_a_gap_that_is_told_once(
     end = writer.finish()
     publisher.engine.call(ably.let_go)
     outcome = end.result(WAIT_S)
-    assert (outcome.lost_chars, outcome.whole) == (7, False)
+    assert (outcome.lost, outcome.whole) == (7, False)
     assert ably.channels["ai:wf"].texts() == ["1234567890"]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
     assert "ABLY_BUFFER_BYTES=10 is full" in caplog.text
 
 
 def test_buffer_has_room_again_for_what_was_acknowledged(engine: Engine, ably: FakeAbly) -> None:
-    publisher = publisher_with(engine, ably, buffer_bytes=10, timeouts=Timeouts())
+    publisher = publisher_with(engine, ably, buffer_bytes=1000, timeouts=Timeouts())
     for step in range(5):
-        assert deliver(publisher, "1234567890", plan=replace(PLAN, step=f":0:{step}")) == WHOLE
+        assert deliver(publisher, "x" * 600, plan=replace(PLAN, step=f":0:{step}")) == WHOLE
 
 
 # Attempts of one step.

@@ -11,7 +11,7 @@ from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._transport.base import Stored
 from temporal_ably._wire.events import Run, RunClosed
 from temporal_ably._wire.identity import Reset, Sweep
-from tests.publisher.model import ORIGIN, PLAN, RUN, Channel
+from tests.publisher.model import ORIGIN, PLAN, RUN, TEXT, Channel
 
 if TYPE_CHECKING:
     from temporal_ably._publisher.outbox import Outbox
@@ -29,7 +29,7 @@ def flush(outbox: Outbox, channel: Channel) -> None:
 
 def write(channel: Channel, step: str, started_us: int, run: Run = RUN) -> None:
     attempt = Attempt(replace(PLAN, step=step, run=run, origin=replace(ORIGIN, started_us=started_us)))
-    attempt.open_part(1, 0, 0.0)
+    attempt.open_part(1, 0, TEXT, 0.0)
     attempt.text(1, "text", 0.0)
     attempt.finish("failed", 0.0)
     flush(attempt, channel)

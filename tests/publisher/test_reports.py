@@ -88,7 +88,7 @@ def test_return_of_the_connection_does_not_forget_a_refused_channel(log: pytest.
 def test_unforeseen_error_is_told_with_its_traceback_and_without_secrets(
     log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(REDACTION, "_secrets", [])
+    monkeypatch.setattr(REDACTION, "_secrets", set[str]())
     REDACTION.register("app.key:hush-hush")
     try:
         raise ValueError("it was hush-hush")

@@ -18,7 +18,15 @@ def test_end_is_one_message_with_the_tags_of_the_runs_owner() -> None:
     assert isinstance(operation, Publish)
     [message] = operation.messages
     assert message.id == "run/end"
-    assert headers_of(message) == {"temporal-v": "1", "temporal-workflow-id": "wf", "temporal-run-id": "wf-run"}
+    assert headers_of(message) == {
+        "temporal-v": "1",
+        "temporal-event": "run-end",
+        "temporal-session-run": "run",
+        "temporal-workflow-id": "wf",
+        "temporal-run-id": "wf-run",
+        "temporal-reason": "error",
+        "temporal-error": "no money",
+    }
     channel = Channel()
     channel.apply(operation)
     assert channel.events() == [RunClosed(Run("run", ""), "error", "no money")]

@@ -12,7 +12,7 @@ from temporal_ably._publisher.schedule import CHANNELS_PER_LANE, SHARED_INTERVAL
 from temporal_ably._publisher.stream import Stream
 from temporal_ably._wire.events import Run, RunClosed
 from temporal_ably._wire.operations import Operation, Publish
-from temporal_ably.codec.text import text_part
+from tests.publisher.model import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ class Box:
 
 
 def text_box(name: str, channel: str = "c", *, since: float = 0.0) -> Box:
-    stream = Stream(0, text_part("0"), opens_message=True)
+    stream = Stream(0, TEXT)
     return Box(name, channel, Rank.TEXT, since, stream=stream, endless=True)
 
 

@@ -11,8 +11,8 @@ from temporal_ably._dialect import ait08
 from temporal_ably._publisher.stream import Move, Stream
 from temporal_ably._wire.events import PartText, Step
 from temporal_ably._wire.operations import Append, Operation, Publish, Update
-from temporal_ably.codec.text import text_part
-from tests.publisher.model import RUN, Channel, Fate
+from temporal_ably.codec.message import numbered
+from tests.publisher.model import RUN, TEXT, Channel, Fate
 
 if TYPE_CHECKING:
     from temporal_ably._wire.parts import Status
@@ -21,7 +21,7 @@ STEP = Step(RUN, ":0:1", "s")
 
 
 def new_stream() -> Stream:
-    return Stream(0, text_part("0"), opens_message=True)
+    return Stream(0, numbered(TEXT, 0))
 
 
 def opened() -> Stream:
