@@ -364,7 +364,7 @@ class ActivityStream:
             elif isinstance(action, Close):
                 self._close(action)
             else:
-                self._emit(action, chunk)
+                self._emit(action)
         return action.text if isinstance(action, Extend) and action.kind == "text" else ""
 
     def _begin(self, part: Streamed) -> None:
@@ -411,11 +411,14 @@ class ActivityStream:
                 f"{action.kind}-start chunk"
             )
 
-    def _emit(self, part: Whole, chunk: Mapping[str, Json]) -> None:
+    def _emit(self, part: Whole) -> None:
+        from temporal_ably.codec.vercel import CODEC
+
         if part.kind in ("start", "finish", "message-metadata"):
             if part.kind == "start":
                 self._next_message()
-            metadata = chunk.get("messageMetadata")
+            # As it was encoded: what the user changes later changes nothing.
+            metadata = CODEC.describe(part.kind, part.fields).get("messageMetadata")
             if isinstance(metadata, dict):
                 check_size(part)
                 self._sink.set_metadata(self._message, metadata)
@@ -427,11 +430,11 @@ class ActivityStream:
             pass  # Each message begins with one.
         else:
             if part.kind == "tool-input-error":
-                self._close_call(chunk)
+                self._close_call(part.fields["toolCallId"])
             self._add(part)
 
-    def _close_call(self, chunk: Mapping[str, Json]) -> None:
-        key = self._open.pop(("tool-input", str(chunk.get("toolCallId"))), None)
+    def _close_call(self, call_id: str) -> None:
+        key = self._open.pop(("tool-input", call_id), None)
         if key is not None:
             self._sink.close(key, {}, "complete")
 

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temporalio.worker import Worker
 
-from temporal_ably import AblyInterceptor, session_name
+from temporal_ably import AblyInterceptor, Envelope, session_name
+from temporal_ably._session.fold import Fold
+from tests.end_to_end.mix import Mix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from temporal_ably.server import LocalServer
+    from tests.end_to_end.node_process import Json
     from tests.end_to_end.viewer import Viewer, Viewers
 
 # Temporal's default, most of the heartbeat timeout, would have stories wait for a cancellation and expire under load.
@@ -39,9 +42,9 @@ class Stage:
         """The settings, as environment variables for a worker in another process."""
         return {"ABLY_API_KEY": self.server.key, "ABLY_ENDPOINT": self.server.endpoint, "ABLY_TLS": "0"}
 
-    def interceptor(self, **overrides: object) -> AblyInterceptor:
+    def interceptor(self, **overrides: Any) -> AblyInterceptor:
         """An interceptor for the local server."""
-        settings: dict[str, object] = {"api_key": self.server.key, "endpoint": self.server.endpoint, "tls": False}
+        settings: dict[str, Any] = {"api_key": self.server.key, "endpoint": self.server.endpoint, "tls": False}
         return AblyInterceptor(None, **(settings | overrides))
 
     @asynccontextmanager
@@ -52,8 +55,9 @@ class Stage:
         *,
         interceptor: AblyInterceptor | None = None,
         task_queue: str | None = None,
+        mixed: bool = True,
     ) -> AsyncGenerator[Worker]:
-        """Run a worker; on exit its output is flushed."""
+        """Run a worker; on exit its output is flushed. Unless told otherwise, activities stream more than text."""
         with ThreadPoolExecutor(8) as executor:
             async with interceptor or self.interceptor() as ably:
                 worker = Worker(
@@ -62,7 +66,7 @@ class Stage:
                     workflows=workflows,
                     activities=activities,
                     activity_executor=executor,
-                    interceptors=[ably],
+                    interceptors=[ably, Mix()] if mixed else [ably],
                     max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
                 )
                 async with worker:
@@ -87,9 +91,34 @@ class Stage:
         self, live: Viewer, workflow_id: str, texts: Sequence[str], *, status: str = "complete"
     ) -> None:
         """The live viewer, and a fresh one that reads history, end with exactly these assistant messages."""
+        channel = session_name(workflow_id)
         await live.wait_settled_text(texts, status=status)
+        await assert_all_readers_agree(live, self.server.operations(channel))
         fresh = await self.view(workflow_id, client_id="bob")
         await fresh.wait_settled_text(texts, status=status)
+        await assert_all_readers_agree(fresh, self.server.messages(channel))
+
+
+async def assert_all_readers_agree(viewer: Viewer, deliveries: Sequence[Json]) -> None:
+    """The stock client, the plain client and our own fold make the same messages of one channel.
+
+    Of alternatives the stock client shows one, so its visible runs are compared.
+    """
+    visible = [run.id for run in viewer.view.runs]
+    shown = [message.content for message in viewer.messages if message.role == "assistant"]
+    runs = await viewer.plain_runs()
+    plain = [_content(message) for run in visible for message in runs[run]["messages"]]
+    assert plain == shown, "the plain client and the stock client differ"
+    fold = Fold()
+    for delivery in deliveries:
+        fold.apply(Envelope.of(delivery, channel=""))
+    folded = {run.id: run.messages for run in fold.session.runs}
+    ours = [_content(message.as_ui()) for run in visible for message in folded[run]]
+    assert ours == shown, "our fold and the stock client differ"
+
+
+def _content(message: Json) -> Json:
+    return {"id": message["id"], "metadata": message["metadata"], "parts": message["parts"]}
 
 
 def new_name() -> str:

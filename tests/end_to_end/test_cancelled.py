@@ -52,7 +52,8 @@ async def test_text_of_a_cancelled_workflow_stays_in_a_cancelled_run(
 
 
 def streams(stage: Stage, workflow_id: str) -> list[str]:
-    """The status in which each stream was left."""
+    """The status in which each text was left."""
     messages: list[dict[str, Any]] = stage.server.messages(session_name(workflow_id))
-    transports: list[dict[str, str]] = [message["extras"]["ai"]["transport"] for message in messages]
-    return [transport["status"] for transport in transports if transport.get("stream") == "true"]
+    transports: list[dict[str, Any]] = [message["extras"]["ai"] for message in messages]
+    texts = [each["transport"] for each in transports if each.get("codec", {}).get("kind") == "text"]
+    return [transport["status"] for transport in texts]

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from temporalio import activity
@@ -274,7 +274,7 @@ async def test_missing_capability_is_told_once_by_its_name(stage: Stage, caplog:
         ({"api_key": "a.b:c", "buffer_bytes": 0}, "ABLY_BUFFER_BYTES"),
     ],
 )
-def test_wrong_setting_is_one_error_that_names_it(settings: dict[str, object], named: str) -> None:
+def test_wrong_setting_is_one_error_that_names_it(settings: dict[str, Any], named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         AblyInterceptor(None, **settings)
 

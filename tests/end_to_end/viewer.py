@@ -34,6 +34,11 @@ class Message:
         """The message's text parts, joined."""
         return "".join(part["text"] for part in self.parts if part["type"] == "text")
 
+    @property
+    def content(self) -> Json:
+        """What every reader must agree on."""
+        return {"id": self.codec_message_id, "metadata": self.metadata, "parts": list(self.parts)}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -189,6 +194,11 @@ class Viewer:
         """Ask the client for what it shows at this moment."""
         await self._node.call("snapshot", self._name)
         return self.view
+
+    async def plain_runs(self) -> dict[str, Json]:
+        """What the plain client of `examples/plain-client` makes of the same deliveries: its runs, by id."""
+        session = await self._node.call("plain", self._name)
+        return {run["id"]: run for run in session["runs"]}
 
     async def drop(self) -> None:
         """Cut the connection as a failing network does, and wait until the client has it again."""

@@ -18,6 +18,7 @@ from temporalio.worker import Worker
 
 from temporal_ably import AblyInterceptor
 from tests.end_to_end.ask import Ask
+from tests.end_to_end.mix import Mix
 from tests.end_to_end.stage import HEARTBEAT_THROTTLE
 
 
@@ -45,7 +46,7 @@ async def main() -> None:
                 workflows=[Ask],
                 activities=[getattr(module, name) for name in arguments.activities],
                 activity_executor=executor,
-                interceptors=[ably],
+                interceptors=[ably, Mix()],
                 graceful_shutdown_timeout=timedelta(seconds=arguments.grace),
                 max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
                 # One at a time: who is stuck in a first attempt cannot take the second, too.

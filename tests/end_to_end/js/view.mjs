@@ -11,6 +11,8 @@ import { createClientSession, createUIMessageCodec } from '@ably/ai-transport/ve
 import * as Ably from 'ably';
 import WebSocket from 'ws';
 
+import { Fold } from '../../../examples/plain-client/fold.js';
+
 /** Nobody listens on TCP port 1, so connecting there fails at once, as on a device without a network. */
 const NOWHERE = 'ws://127.0.0.1:1/';
 const HISTORY_PAGE = 100;
@@ -51,6 +53,7 @@ class Viewer {
   #client;
   #session;
   #codec = createUIMessageCodec();
+  #fold = new Fold();
   #sequence = 0;
   #received = '';
   #scheduled = false;
@@ -83,6 +86,7 @@ class Viewer {
     this.#session.tree.on('ably-message', (message) => {
       const version = message.version?.serial ?? message.serial ?? '';
       if (version > this.#received) this.#received = version;
+      this.#fold.apply(message);
       this.#schedule();
     });
   }
@@ -126,6 +130,11 @@ class Viewer {
     emit({ event: 'view', seq: this.#sequence, session: this.#name, ...this.#snapshot() });
   }
 
+  /** What the plain client shows of the very same deliveries. */
+  get plain() {
+    return this.#fold.session;
+  }
+
   /** Cut the network under the connection, without a word to either side. */
   cut() {
     for (const socket of this.sockets) socket.terminate();
@@ -157,6 +166,7 @@ const commands = {
     return viewer.open();
   },
   snapshot: async ({ session }) => find(session).tell(),
+  plain: async ({ session }) => find(session).plain,
   drop: async ({ session }) => find(session).cut(),
   offline: async ({ session }) => {
     const viewer = find(session);
