@@ -42,6 +42,7 @@ const commands = {
     // All that a tick brings in is told at once: no reader sees what lies between.
     const tell = () => {
       const fold = latest;
+      if (!fold) return;
       latest = undefined;
       emit({ event: 'session', session, value: fold.session });
     };
@@ -49,6 +50,7 @@ const commands = {
       if (!latest) setImmediate(tell);
       latest = fold;
     });
+    tell(); // The reply means that all up to now was told.
   },
   unfollow: async ({ session }) => clients.get(session).close(),
   open: async ({ session, executable, url, scheme, width, height }) => {
