@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import ClassVar, Literal, cast, get_args
 
@@ -21,6 +21,7 @@ from temporal_ably._wire import tags
 from temporal_ably._wire.events import Event, PartEmitted, PartText, RunClosed, RunOpened, StepClosed, StepOpened
 from temporal_ably._wire.operations import Extras, Message
 from temporal_ably._wire.parts import Json, Status
+from temporal_ably.codec.fields import read_json
 from temporal_ably.codec.vercel import CODEC
 from temporal_ably.errors import DecodeError
 
@@ -246,15 +247,11 @@ def _payload(message: object) -> Json:
     data, encoding = _get(message, "data"), _get(message, "encoding")
     if isinstance(data, str):
         # Only the JSON form still has it to be undone: ably-python keeps no encoding that it knows.
-        return _or(data, lambda: json.loads(data)) if encoding == "json" else data
-    return _or(None, lambda: json.loads(json.dumps(data)))
-
-
-def _or(otherwise: Json, read: Callable[[], Json]) -> Json:
+        return read_json(data, data) if encoding in ("json", "json/utf-8") else data
     try:
-        return read()
+        return read_json(json.dumps(data), None)
     except (TypeError, ValueError, RecursionError):
-        return otherwise
+        return None
 
 
 def _has_tags(headers: Mapping[str, str]) -> bool:
@@ -312,15 +309,21 @@ def _part(message: Message, event: Event | None, told: Mapping[str, str]) -> Env
     named = (described.get("id"), described.get("toolCallId"))
     part_id = part_id or next((each for each in named if isinstance(each, str)), "")
     ephemeral = _mapping(message.extras).get("ephemeral") is True
-    fields = cast("dict[str, JsonValue]", described)
-    if status is not None:
-        return EnvelopePart(kind=kind, id=part_id, fields=fields, text=_string(message.data), status=status)
-    data = cast("JsonValue", message.data)
-    return EnvelopePart(kind=kind, id=part_id, fields=fields, data=data, ephemeral=ephemeral)
+    streamed = status is not None
+    # All of it is of the right type; to validate it would limit how deep values nest.
+    return EnvelopePart.model_construct(
+        kind=kind,
+        id=part_id,
+        fields=described,
+        text=_string(message.data) if streamed else "",
+        data=None if streamed else message.data,
+        status=status,
+        ephemeral=ephemeral,
+    )
 
 
 def _described(tag: str | None) -> dict[str, Json] | None:
-    value = _or(None, lambda: json.loads(tag)) if tag is not None else None
+    value = read_json(tag, None) if tag is not None else None
     return value if isinstance(value, dict) and isinstance(value.get("type"), str) else None
 
 

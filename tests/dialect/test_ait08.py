@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -183,3 +183,20 @@ def test_output_of_a_step_that_names_no_attempt_is_read() -> None:
     event = ait08.decode(message, "s2")
     assert isinstance(event, PartEmitted)
     assert event.step == Step(RUN, ":0:1", "")
+
+
+def test_append_without_a_name_is_read_as_an_output() -> None:
+    event = PartText(STEP, "m", Streamed("text", "0", {}), "more", "streaming")
+    assert ait08.decode(replace(ait08.encode(event), name=""), "s2") == event
+    assert ait08.decode(replace(ait08.encode(RunOpened(RUN)), name=""), "s2") is None
+
+
+def test_header_that_is_no_string_is_absent() -> None:
+    headers: dict[str, Any] = {"run-id": "r", "parent": 7}
+    assert ait08.decode(Message("ai-run-start", None, {"ai": {"transport": headers}}), "s2") == RunOpened(Run("r", ""))
+
+
+def test_ephemeral_output_is_read_as_such() -> None:
+    message = ait08.encode(PartEmitted(STEP, "m", Whole("data-x", {}, {})))
+    event = ait08.decode(replace(message, extras={**message.extras, "ephemeral": True}), "s2")
+    assert event == PartEmitted(STEP, "m", Whole("data-x", {}, {}, ephemeral=True))

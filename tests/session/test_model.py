@@ -1,22 +1,27 @@
-from temporal_ably._session.model import Attempt, Message, Part, Step
+from temporal_ably._session.model import Attempt, Message, Run, Session, Step
+from temporal_ably._session.parts import ReasoningPart, StepStartPart, TextPart
+
+
+def _message(message_id: str, text: str) -> Message:
+    return Message(message_id, "1", message_id, (TextPart("1", text),))
 
 
 def _attempt(number: int, *messages: Message) -> Attempt:
-    return Attempt(number, number, str(number), "wf", "answer", "writer", "", None, messages)
+    return Attempt(number, None, str(number), messages=messages)
 
 
 def test_text_of_a_message_joins_its_text_parts_and_no_other():
-    parts = (
-        Part("1", "text", "It is ", "complete"),
-        Part("2", "reasoning", "look outside", "complete"),
-        Part("3", "text", "raining.", "streaming"),
-    )
-    assert Message("m", parts).text == "It is raining."
+    parts = (TextPart("1", "It is "), ReasoningPart("2", "look outside"), TextPart("3", "raining.", "streaming"))
+    assert Message("m", "1", "m", parts).text == "It is raining."
 
 
-def test_text_of_an_attempt_joins_its_messages():
-    one, two = (Message(name, (Part(name, "text", name, "complete"),)) for name in ("a", "b"))
+def test_text_of_an_attempt_a_run_and_a_session_joins_their_messages():
+    one, two = _message("a", "a"), _message("b", "b")
     assert _attempt(1, one, two).text == "ab"
+    assert Run("r", messages=(one, two)).text == "ab"
+    session = Session((Run("r", messages=(one,)), Run("s", messages=(two,))))
+    assert session.text == "ab"
+    assert session.messages == (one, two)
 
 
 def test_the_last_attempt_of_a_step_is_canonical_and_the_others_are_dead():
@@ -24,3 +29,14 @@ def test_the_last_attempt_of_a_step_is_canonical_and_the_others_are_dead():
     step = Step("s", (first, second, third))
     assert step.canonical is third
     assert step.dead == (first, second)
+
+
+def test_a_message_as_a_ui_message_has_the_id_that_the_ui_knows():
+    message = Message("r/s/0", "1", "shown", (StepStartPart("1"), TextPart("2", "Hi")), {"agent": "writer"})
+    assert message.as_ui() == {
+        "id": "shown",
+        "role": "assistant",
+        "metadata": {"agent": "writer"},
+        "parts": [{"type": "step-start"}, {"type": "text", "text": "Hi"}],
+    }
+    assert "metadata" not in _message("m", "").as_ui()

@@ -1,17 +1,24 @@
+from __future__ import annotations
+
 import pytest
 
-from temporal_ably._session.model import Action, Delivery
 from temporal_ably._session.record import Record
+from temporal_ably.envelope import Action, Envelope, EnvelopePart
 
 
-def _delivery(version: int, action: Action, data: str | None, status: str = "streaming") -> Delivery:
-    return Delivery("0001", f"{version:04d}", action, "ai-output", data, {"ai": {"transport": {"status": status}}})
+def _delivery(version: int, action: Action, text: str, length: int | None = None) -> Envelope:
+    part = EnvelopePart(kind="text", id="0", text=text, status="streaming")
+    return _envelope(version, action, part, length)
+
+
+def _envelope(version: int, action: Action, part: EnvelopePart | None, length: int | None = None) -> Envelope:
+    return Envelope(
+        channel="c", serial="0001", version=f"{version:04d}", action=action, session_run="r", part=part, length=length
+    )
 
 
 CREATE = _delivery(1, "create", "")
-A = _delivery(2, "append", "A")
-B = _delivery(3, "append", "B")
-C = _delivery(4, "append", "C", "complete")
+A, B, C = (_delivery(version, "append", text, version) for version, text in ((2, "A"), (3, "B"), (4, "C")))
 UP_TO_B = _delivery(3, "update", "AB")
 
 
@@ -30,47 +37,65 @@ UP_TO_B = _delivery(3, "update", "AB")
         pytest.param([CREATE, A, _delivery(9, "update", "other")], "other", id="update replaces"),
     ],
 )
-def test_content_depends_on_the_set_of_deliveries_alone(deliveries: list[Delivery], text: str):
+def test_content_depends_on_the_set_of_deliveries_alone(deliveries: list[Envelope], text: str):
     record = Record()
     for delivery in deliveries:
         record.apply(delivery)
-    assert record.message is not None
-    assert record.message.data == text
+    assert record.entry is not None
+    assert record.entry.text == text
+    assert record.run == "r"
 
 
 def test_appends_to_an_unknown_message_show_nothing_until_its_content_arrives():
     record = Record()
     assert not record.apply(C)
-    assert record.message is None
+    assert (record.entry, record.run) == (None, "")
     assert record.apply(UP_TO_B)
-    assert record.message is not None
+    assert record.entry is not None
 
 
 @pytest.mark.parametrize("repeated", [CREATE, A, B])
-def test_a_repeated_delivery_changes_nothing(repeated: Delivery):
+def test_a_repeated_delivery_changes_nothing(repeated: Envelope):
     record = Record()
     for delivery in (CREATE, A, B):
         record.apply(delivery)
     assert not record.apply(repeated)
 
 
-def test_headers_are_those_of_the_latest_operation():
+def test_all_but_the_content_is_that_of_the_latest_operation():
     record = Record()
     for delivery in (CREATE, C, A):
         record.apply(delivery)
-    assert record.message is not None
-    assert record.message.extras == C.extras
+    assert record.entry is not None
+    assert record.entry.envelope is C
 
 
 def test_a_deleted_message_is_gone_and_later_appends_do_not_bring_it_back():
     record = Record()
-    for delivery in (CREATE, A, _delivery(5, "delete", None), _delivery(6, "append", "D")):
+    for delivery in (CREATE, A, _delivery(5, "delete", ""), _delivery(6, "append", "D")):
         record.apply(delivery)
-    assert record.message is None
+    assert (record.entry, record.run) == (None, "")
 
 
-def test_content_that_is_not_text_is_kept_as_it_is():
+def test_characters_that_have_not_arrived_are_counted_once_a_later_length_is_known():
     record = Record()
-    record.apply(_delivery(1, "create", None))
-    assert record.message is not None
-    assert record.message.data is None
+    for delivery in (CREATE, A, C):
+        record.apply(delivery)
+    assert record.entry is not None
+    assert (record.entry.text, record.entry.missing) == ("AC", 2)
+
+
+@pytest.mark.parametrize("data", [None, "text", {"output": 1}])
+def test_the_payload_of_a_whole_part_is_kept_as_it_is(data: str | dict[str, int] | None):
+    record = Record()
+    part = EnvelopePart.model_validate({"kind": "data-x", "data": data})
+    record.apply(_envelope(1, "create", part, 0))
+    assert record.entry is not None
+    assert (record.entry.data, record.entry.missing) == (data, 0)
+
+
+def test_a_message_without_a_part_is_empty():
+    record = Record()
+    record.apply(_envelope(1, "create", None))
+    assert record.entry is not None
+    assert (record.entry.text, record.entry.data) == ("", None)
