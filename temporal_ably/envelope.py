@@ -32,6 +32,18 @@ _NUMBERED_ACTIONS: dict[int, Action] = {0: "create", 1: "update", 2: "delete", 5
 _MAJOR = re.compile(rf"{tags.CONTRACT_VERSION}(\.|$)")
 # More digits than 64 bits hold are no number of ours, and Python refuses to read thousands of them.
 _NUMBER = re.compile(r"[0-9]{1,19}")
+_ATTRIBUTES = {
+    "serial": "serial",
+    "version": "version",
+    "action": "action",
+    "name": "name",
+    "data": "data",
+    "encoding": "encoding",
+    "id": "id",
+    "clientId": "client_id",
+    "timestamp": "timestamp",
+    "extras": "extras",
+}
 _TEXT_TAGS = {
     "event": tags.EVENT,
     "session_run": tags.SESSION_RUN,
@@ -189,20 +201,21 @@ class Envelope(BaseModel):
         Raises:
             DecodeError: if it is no message of a session.
         """
-        action = _action(_get(message, "action"))
-        extras = _mapping(_get(message, "extras"))
+        wire = _wire(message)
+        action = _action(wire.get("action"))
+        serial = _string(wire.get("serial"))
+        extras = _mapping(wire.get("extras"))
+        read = Message(_string(wire.get("name")), _payload(wire), cast("Extras", extras))
         headers = _mapping(extras.get("headers"))
         told = {name: value for name, value in headers.items() if isinstance(value, str)}
-        own = _has_tags(told)
+        event = _event(read, serial)
+        ours = event is not None or _has_tags(told) or bool(ait08.transport_headers(extras))
         # A delete may come from anyone and without any headers.
-        if action is None or not (own or ait08.transport_headers(extras) or action == "delete"):
+        if action is None or not (ours or action == "delete"):
             raise DecodeError("unable to read a message; it is none of a session; skip it")
-        serial = _string(_get(message, "serial"))
-        read = Message(_string(_get(message, "name")), _payload(message), cast("Extras", extras))
         contract = told.get(tags.VERSION, "")
         if contract and not _MAJOR.match(contract):
             told = {}  # What another contract calls by these names may be anything.
-        event = _event(read, serial)
         facts = _from_dialect(event) | _from_tags(told)
         if facts.get("event") == "step-start":
             facts["step_serial"] = serial
@@ -210,12 +223,12 @@ class Envelope(BaseModel):
             {
                 "channel": channel,
                 "serial": serial,
-                "version": _version(_get(message, "version")) or serial,
+                "version": _version(wire.get("version")) or serial,
                 "action": action,
                 "name": read.name,
-                "id": _string(_get(message, "id")),
-                "client_id": _string(_get(message, "client_id", "clientId")),
-                "timestamp": _time(_get(message, "timestamp"), timedelta(milliseconds=1)),
+                "id": _string(wire.get("id")),
+                "client_id": _string(wire.get("clientId")),
+                "timestamp": _time(wire.get("timestamp"), timedelta(milliseconds=1)),
                 "contract": contract,
                 "part": _part(read, event, told) if facts.get("event") == "part" else None,
                 **facts,
@@ -223,10 +236,11 @@ class Envelope(BaseModel):
         )
 
 
-def _get(message: object, attribute: str, key: str | None = None) -> object:
+def _wire(message: object) -> Mapping[str, object]:
+    """Give a message in its JSON form."""
     if isinstance(message, Mapping):
-        return _mapping(cast("object", message)).get(key or attribute)
-    return cast("object", getattr(message, attribute, None))
+        return _mapping(cast("object", message))
+    return {key: getattr(message, attribute, None) for key, attribute in _ATTRIBUTES.items()}
 
 
 def _action(value: object) -> Action | None:
@@ -239,12 +253,12 @@ def _action(value: object) -> Action | None:
 
 
 def _version(value: object) -> str:
-    return _string(value) or _string(_get(value, "serial"))
+    return _string(value) or _string(_wire(value).get("serial"))
 
 
-def _payload(message: object) -> Json:
+def _payload(wire: Mapping[str, object]) -> Json:
     """Give the data as JSON; what JSON cannot hold, as bytes or a cipher, is ``None``."""
-    data, encoding = _get(message, "data"), _get(message, "encoding")
+    data, encoding = wire.get("data"), wire.get("encoding")
     if isinstance(data, str):
         # Only the JSON form still has it to be undone: ably-python keeps no encoding that it knows.
         return read_json(data, data) if encoding in ("json", "json/utf-8") else data
