@@ -162,11 +162,11 @@ class AblyRecorder:
                 session = self._session(channel)
                 if condition(session):
                     return session
-                await asyncio.wait_for(changed.wait(), deadline - loop.time())
-        except asyncio.TimeoutError:
-            raise TimeoutError(
-                f"unable to see what the test waits for on {channel} within {timeout}; the recorder has:\n{self}"
-            ) from None
+                if not await _happens(changed, deadline - loop.time()):
+                    raise TimeoutError(
+                        f"unable to see what the test waits for on {channel} within {timeout}; "
+                        f"the recorder has:\n{self}"
+                    )
         finally:
             self._memory.unlisten(tell)
 
@@ -239,7 +239,8 @@ class AblyRecorder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close."""
-        self.close()
+        # It waits for the interceptors' own thread.
+        await asyncio.to_thread(self.close)
 
     # Reading.
 
@@ -293,6 +294,14 @@ class Away:
     ) -> None:
         """Come back."""
         self._memory.come_back()
+
+
+async def _happens(event: asyncio.Event, timeout_s: float) -> bool:
+    try:
+        await asyncio.wait_for(event.wait(), timeout_s)
+    except asyncio.TimeoutError:
+        return False
+    return True
 
 
 def _has_ended(session: Session) -> bool:

@@ -7,10 +7,11 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from temporal_ably.envelope import Envelope
+from temporal_ably.errors import DecodeError
 from temporal_ably.server import LocalServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
 T = TypeVar("T")
@@ -69,8 +70,19 @@ class ServerThread:
         return asyncio.run_coroutine_threadsafe(_call(function, self._server), self._loop).result()
 
     def envelopes(self, channel: str) -> list[Envelope]:
-        """Give the messages of a channel as they are now, in the order of their serials."""
-        return [Envelope.of(each, channel=channel) for each in self.run(lambda server: server.messages(channel))]
+        """Give the messages of a channel as they are now, in the order of their serials.
+
+        What is no message of a session is left out.
+        """
+        found = (_read(each, channel) for each in self.run(lambda server: server.messages(channel)))
+        return [each for each in found if each is not None]
+
+
+def _read(message: Mapping[str, object], channel: str) -> Envelope | None:
+    try:
+        return Envelope.of(message, channel=channel)
+    except DecodeError:
+        return None
 
 
 async def _start() -> LocalServer:

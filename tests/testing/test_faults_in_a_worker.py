@@ -45,8 +45,8 @@ class Count:
         )
 
 
-async def counted(env: WorkflowEnvironment, recorder: AblyRecorder, **settings: object) -> str:
-    ably = AblyInterceptor(None, recorder=recorder, **settings)
+async def counted(env: WorkflowEnvironment, recorder: AblyRecorder, on_failure: str = "continue") -> str:
+    ably = AblyInterceptor(recorder=recorder, on_failure=on_failure)
     worker = Worker(
         env.client,
         task_queue="t",

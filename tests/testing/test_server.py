@@ -16,7 +16,8 @@ from temporal_ably.testing.server import ServerThread
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TAGGED = Publish((Message("ai-run-start", None, {"headers": {"temporal-v": "1", "temporal-event": "run-start"}}),))
+TAGGED = Message("ai-run-start", None, {"headers": {"temporal-v": "1", "temporal-event": "run-start"}})
+FOREIGN = Message("chat", "hello", {})
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ async def publish(server: ServerThread) -> None:
     connection = RealtimeConnection(Credentials(server.key, server.endpoint, tls=False, client_id="me"))
     try:
         await connection.open()
-        await connection.send("ai:wf", TAGGED)
+        await connection.send("ai:wf", Publish((FOREIGN, TAGGED)))
     finally:
         await connection.close()
 
