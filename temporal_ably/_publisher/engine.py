@@ -42,7 +42,8 @@ class Engine:
 
     def submit(self, work: Coroutine[object, object, T]) -> concurrent.futures.Future[T]:
         """Run a coroutine on the engine's loop, from any thread."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop)
+        # Nor in the caller's context; one that runs already cannot be entered here.
+        return self._context.copy().run(asyncio.run_coroutine_threadsafe, work, self.loop)
 
     def call(self, function: Callable[[], None]) -> None:
         """Run a function on the engine's loop, from any thread."""

@@ -53,6 +53,11 @@ class Inbox:
                 self._held_bytes += size
             return fits
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of text that wait here."""
+        return self._held_bytes
+
     def release(self, size: int) -> None:
         """Count text out."""
         with self._lock:

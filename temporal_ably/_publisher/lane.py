@@ -11,6 +11,7 @@ import random
 from typing import TYPE_CHECKING
 
 from temporal_ably._publisher.reports import report_unexpected
+from temporal_ably._publisher.telemetry import telemetry
 from temporal_ably.errors import ConnectionLostError, PublishError
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Lane:
         self._timeouts = timeouts
         self._connection: Connection | None = None
         self._works = False
+        self._lost = False
         self._opened_at = 0.0
         self._failures = 0
         self.error: PublishError | None = None
@@ -89,6 +91,9 @@ class Lane:
         try:
             await connection.open()
             self._connection, self._works, self._opened_at = connection, False, _now()
+            if self._lost:
+                self._lost = False
+                telemetry.reconnected()
             self._changed()
             return await self._until_lost_or_idle(connection)
         except PublishError as err:
@@ -111,6 +116,8 @@ class Lane:
 
     def _note_loss(self, error: PublishError) -> float:
         """Take note of a loss and give the pause before the next connection, in seconds."""
+        self._lost = True
+        telemetry.failed(error, None)
         worked = self._works and error.retryable
         if worked and _now() - self._opened_at >= _MOMENT_S:
             self._failures = 0

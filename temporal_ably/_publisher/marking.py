@@ -9,12 +9,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from temporal_ably._publisher.marks import Marks, marks
+from temporal_ably._publisher.marks import Marks, marks, replaced_attempts, replaced_traces
+from temporal_ably._publisher.metrics import SUPERSEDED
+from temporal_ably._publisher.telemetry import telemetry, who
 from temporal_ably.errors import HistoryError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from temporal_ably._publisher.attempt import Attempt
     from temporal_ably._publisher.publisher import Publisher
+    from temporal_ably._transport.base import Stored
 
 logger = logging.getLogger("temporal_ably")
 
@@ -50,5 +55,11 @@ class Marking:
                 logger.debug("%s; what was replaced there is not marked", err)
                 break
             for attempt in attempts:
-                self._publisher.add_marks(Marks(channel, marks(attempt.plan, stored)))
+                self._mark(attempt, stored)
         del self._waiting[channel]
+
+    def _mark(self, attempt: Attempt, stored: Sequence[Stored]) -> None:
+        updates = marks(attempt.plan, stored)
+        telemetry.count(SUPERSEDED, replaced_attempts(updates), who(attempt.plan))
+        self._publisher.links_found(attempt, replaced_traces(attempt.plan, stored))
+        self._publisher.add_marks(Marks(attempt.channel, updates))

@@ -27,6 +27,12 @@ def marks(plan: Plan, stored: Iterable[Stored]) -> list[Update]:
     return [_mark(message, headers, plan) for message, headers in found if _is_replaced(headers, plan)]
 
 
+def replaced_attempts(updates: Iterable[Update]) -> int:
+    """Tell how many attempts the output comes from that updates mark."""
+    found = (cast("Mapping[str, str]", update.message.extras["headers"]) for update in updates)
+    return len({headers[tags.STARTED] for headers in found})
+
+
 def replaced_traces(plan: Plan, stored: Iterable[Stored]) -> list[str]:
     """Give the trace contexts (``traceparent``) of the attempts that an attempt replaced."""
     found = (_headers(message) for message in stored)

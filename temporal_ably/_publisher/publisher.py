@@ -16,6 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from temporal_ably._publisher.accounts import Accounts
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.inbox import Inbox
 from temporal_ably._publisher.lane import Lane
@@ -23,16 +24,18 @@ from temporal_ably._publisher.marking import Marking
 from temporal_ably._publisher.marks import Marks
 from temporal_ably._publisher.reports import Reports, report_unexpected
 from temporal_ably._publisher.schedule import Rates, Schedule
+from temporal_ably._publisher.telemetry import telemetry
 from temporal_ably._transport.base import Timeouts
 from temporal_ably._wire.parts import size_bytes
 from temporal_ably.errors import ConnectionLostError, MessageTooLargeError, PublishError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from temporal_ably._publisher.engine import Engine
     from temporal_ably._publisher.outbox import Outbox, Ticket
     from temporal_ably._publisher.run_end import RunEnd
+    from temporal_ably._publisher.telemetry import Account
     from temporal_ably._transport.base import Connection, Stored
     from temporal_ably._wire.events import StepReason
     from temporal_ably._wire.operations import Operation
@@ -46,6 +49,8 @@ _CHANNEL_RATE_CODES = (42913, 42914)
 _RESTART_S = 5.0
 # Runs whose opening need not be published again; forgetting one costs a message that does no harm.
 _REMEMBERED_RUNS = 10_000
+# So long the end of a span waits for the channel's history, which may name attempts to link.
+_LINKS_S = 2.0
 
 
 class Delivery(Enum):
@@ -117,6 +122,8 @@ class Publisher:
         self._refusals: dict[str, PublishError] = {}
         self._abandoned: WeakKeyDictionary[Attempt, PublishError] = WeakKeyDictionary()
         self._marking = Marking(self)
+        self._accounts = Accounts()
+        telemetry.watch(self)
         self._closed = False
 
     # Called from any thread.
@@ -156,27 +163,52 @@ class Publisher:
         self._inbox.post_surely(partial(self._finish, _Ending(attempt, future, patient), reason))
         return future
 
+    def post_told(self, attempt: Attempt) -> None:
+        """Say that the end of an attempt is told to telemetry; its span may seek links for a while yet."""
+        self._inbox.post_surely(partial(self._limit_seeking, attempt))
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes that are not acknowledged, of attempts that telemetry listens to."""
+        return self._inbox.held_bytes + self._accounts.held_bytes
+
     # Called on the engine's loop.
 
     def add(self, outbox: Outbox, now: float) -> None:
         """Take an outbox in."""
         self._schedule.add(outbox, now)
 
-    def add_attempt(self, attempt: Attempt, now: float) -> None:
-        """Take an attempt in; of two attempts of a step in this process the earlier one is fenced."""
+    def add_attempt(self, attempt: Attempt, now: float, account: Account | None = None) -> None:
+        """Take an attempt in; of two attempts of a step in this process the earlier one is fenced.
+
+        Args:
+            attempt: the attempt.
+            now: seconds of the engine's clock.
+            account: what telemetry is told of it, ``None`` where nothing listens.
+        """
+        self._accounts.add(attempt, account)
         plan = attempt.plan
         place = (plan.channel, plan.run.id, plan.step)
         other = self._current.get(place, attempt)
         if other.plan.origin.started_us > plan.origin.started_us:
             # One that should be dead, and streams its first chunk only now.
-            attempt.fence(now, superseded=True)
+            self._supersede(attempt, now)
         elif other is not attempt:
-            other.fence(now, superseded=True)
+            self._supersede(other, now)
         if not attempt.muted:
             self._current[place] = attempt
         if (plan.channel, plan.run.id) in self._opened_runs:
             attempt.run_is_open()
         self._schedule.add(attempt, now)
+
+    def _supersede(self, attempt: Attempt, now: float) -> None:
+        attempt.fence(now, superseded=True)
+        self._accounts.superseded(attempt)
+
+    def links_found(self, attempt: Attempt, traceparents: Iterable[str]) -> None:
+        """Link the span of an attempt to those that it replaced; its end waits no more."""
+        self._accounts.link(attempt, traceparents)
+        self._note_change()
 
     def add_marks(self, marks: Marks) -> None:
         """Take marks in."""
@@ -224,14 +256,20 @@ class Publisher:
         """Wait until everything that was finished is published, while Ably is within reach."""
         deadline = self.engine.loop.time() + timeout_s
         self._pump()
-        while any(_is_over(outbox) and self._within_reach(outbox) for outbox in self._schedule.outboxes()):
+        while self._is_draining():
             remaining = deadline - self.engine.loop.time()
             if remaining <= 0:
-                return
+                break
             try:
                 await asyncio.wait_for(self._changed.wait(), remaining)
             except asyncio.TimeoutError:
-                return
+                break
+        for attempt in self._accounts.ended_and_seeking:
+            self._accounts.link(attempt, ())
+
+    def _is_draining(self) -> bool:
+        over = [outbox for outbox in self._schedule.outboxes() if _is_over(outbox)]
+        return any(self._within_reach(outbox) for outbox in (*over, *self._accounts.ended_and_seeking))
 
     async def close_if_idle(self) -> None:
         """Let go of all connections, unless something is still being written."""
@@ -252,11 +290,16 @@ class Publisher:
 
     # Commands.
 
+    def _limit_seeking(self, attempt: Attempt, now: float) -> None:
+        if self._accounts.seeks_links(attempt):
+            self.engine.loop.call_at(now + _LINKS_S, self.links_found, attempt, ())
+
     def _text(self, attempt: Attempt, key: int, text: str, size: int, now: float) -> None:
         self._inbox.release(size)
         if self._has_room(size):
             self._held_bytes += size
             attempt.text(key, text, now)
+            self._accounts.took(attempt, len(text))
         else:
             self._lose(attempt, key, len(text), now)
 
@@ -265,6 +308,7 @@ class Publisher:
         if self._has_room(size):
             self._held_bytes += size
             attempt.emit(message, part, now)
+            self._accounts.took(attempt, 0)
         else:
             self._lose(attempt, None, 1, now)
 
@@ -301,9 +345,13 @@ class Publisher:
         for number, ticket in self._schedule.take(now, usable):
             lane = self._lanes[number][0]
             self.spawn(self._deliver(lane, usable[number], ticket, ticket.outbox.take(ticket, now)))
+        self._accounts.flush()
         self._forget_done()
         self._settle_endings()
         self._arm(now)
+        self._note_change()
+
+    def _note_change(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -311,16 +359,20 @@ class Publisher:
         outbox = ticket.outbox
         try:
             serials = await connection.send(outbox.channel, operation)
-        except ConnectionLostError:
+        except ConnectionLostError as err:
             outbox.doubted(ticket)
+            self._accounts.failed(ticket, operation, err, doubted=True)
         except PublishError as err:
             self._refused(ticket, err)
+            self._accounts.failed(ticket, operation, err, doubted=False)
         except Exception as err:  # noqa: BLE001 - what is in flight must not stay so for ever
             report_unexpected("publish", err)
             outbox.doubted(ticket)
+            self._accounts.failed(ticket, operation, err, doubted=True)
             await connection.close()
         else:
             lane.delivered()
+            self._accounts.acked(ticket, operation, self.engine.loop.time())
             self._acked(ticket, serials)
         self._pump()
 

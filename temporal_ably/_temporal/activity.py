@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from temporalio.worker import (
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.plan import Plan
 from temporal_ably._publisher.publisher import Delivery, Outcome
+from temporal_ably._publisher.telemetry import error_type, telemetry
 from temporal_ably._temporal.failures import from_bare_generator, from_encode_error, from_outcome
 from temporal_ably._temporal.headers import extract
 from temporal_ably._temporal.redaction import RedactingSink
@@ -38,6 +40,7 @@ from temporal_ably.errors import EncodeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from temporal_ably._publisher.telemetry import Account
     from temporal_ably._temporal.runtime import AgentName
     from temporal_ably._temporal.sink import Sink
     from temporal_ably._wire.events import StepReason
@@ -102,6 +105,7 @@ class AttemptSink:
 
     def __init__(self, runtime: Runtime, info: activity.Info, header: Header | None, client: Client | None) -> None:
         self.fence = Fence(info)
+        self._began = time.monotonic()
         self._runtime = runtime
         self._info = info
         self._client = client
@@ -112,6 +116,7 @@ class AttemptSink:
             else f":{info.activity_id}"
         )
         self._attempt: Attempt | None = None
+        self._account: Account | None = None
         self._touched = False
         self._lock = threading.Lock()
 
@@ -133,9 +138,9 @@ class AttemptSink:
         if not self.replaces_something:
             self.open()
 
-    def open(self) -> None:
-        """Publish the opening now."""
-        shared, attempt = self._registered()
+    def open(self, *, traced: bool = True) -> None:
+        """Publish the opening now. ``traced``: whether there is to be a span."""
+        shared, attempt = self._registered(traced=traced)
         shared.publisher.post(attempt.open)
 
     def begin(self, key: int, message: int, part: Streamed) -> None:
@@ -173,14 +178,14 @@ class AttemptSink:
         """Note that the activity asked for its stream."""
         self._touched = True
 
-    def _registered(self) -> tuple[Shared, Attempt]:
+    def _registered(self, *, traced: bool = True) -> tuple[Shared, Attempt]:
         shared = self._runtime.shared()
         with self._lock:
             if self._attempt is None:
-                self._attempt = self._register(shared)
+                self._attempt = self._register(shared, traced=traced)
             return shared, self._attempt
 
-    def _register(self, shared: Shared) -> Attempt:
+    def _register(self, shared: Shared, *, traced: bool) -> Attempt:
         self._runtime.streamed_activities.add(self._info.activity_type)
         bound = self._binding
         owned = _owned(bound, self._info)
@@ -195,13 +200,15 @@ class AttemptSink:
             since_us=repeated_since(self._step, bound.sweeps),
             replaces=self._was_tried or bool(bound.sweeps),
         )
-        attempt = Attempt(plan, self.fence.allows)
+        traceparent, account = telemetry.begin(plan, self._began, traced=traced)
+        attempt = Attempt(replace(plan, traceparent=traceparent), self.fence.allows)
+        self._account = account
         needs_history = bound.reset is not None or bool(bound.sweeps)
         if needs_history:
             attempt.hold()
 
         def add(now: float) -> None:
-            shared.publisher.add_attempt(attempt, now)
+            shared.publisher.add_attempt(attempt, now, account)
             if needs_history:
                 shared.publisher.spawn(self._prepare(shared, attempt, owned))
             else:
@@ -234,16 +241,40 @@ class AttemptSink:
             return None
         if not self.fence.allows():
             return await self.fail(fenced=True)
-        self.open()
+        # Where nothing was streamed, the span that it would have been part of may be over.
+        self.open(traced=False)
         return await self._finish("complete", cancelled=activity.is_cancelled(), patient=self._runtime.options.fail)
 
-    async def fail(self, reason: StepReason = "failed", *, fenced: bool = False) -> Outcome | None:
-        """End the attempt as failed or cancelled, if it wrote anything."""
+    async def fail(
+        self, reason: StepReason = "failed", *, fenced: bool = False, cause: BaseException | None = None
+    ) -> Outcome | None:
+        """End the attempt as failed or cancelled, if it wrote anything.
+
+        Args:
+            reason: how it ended.
+            fenced: whether its time is over.
+            cause: what the user's code raised.
+        """
         if fenced:
             self.fence.close()
-        return await self._finish(reason, cancelled=True, patient=False) if self._attempt is not None else None
+        if self._attempt is None:
+            return None
+        return await self._finish(reason, cancelled=True, patient=False, cause=cause)
 
-    async def _finish(self, reason: StepReason, *, cancelled: bool, patient: bool) -> Outcome:
+    def leave(self) -> None:
+        """End what telemetry tells of the attempt, if nothing else did: it will be completed from elsewhere."""
+        if self._account is not None and not self._account.ended:
+            self._end_account({}, "")
+
+    def _end_account(self, attributes: Mapping[str, str | int], error: str) -> None:
+        shared, attempt = self._registered()
+        if self._account is not None:
+            self._account.end(attributes, error)
+            shared.publisher.post_told(attempt)
+
+    async def _finish(
+        self, reason: StepReason, *, cancelled: bool, patient: bool, cause: BaseException | None = None
+    ) -> Outcome:
         shared, attempt = self._registered()
         future = asyncio.wrap_future(shared.publisher.post_finish(attempt, reason, patient=patient))
         allowance_s = self._allowance_s(cancelled=cancelled)
@@ -252,7 +283,9 @@ class AttemptSink:
         except asyncio.CancelledError:
             # The user's code is over, and its result or its own exception stands: a cancel comes too late.
             await _wait_out({future}, 0.0 if cancelled else self._allowance_s(cancelled=True))
-        return future.result() if future.done() else Outcome(Delivery.HELD, attempt.lost)
+        outcome = future.result() if future.done() else Outcome(Delivery.HELD, attempt.lost)
+        self._end_account(_ended(reason, outcome), _error_type(reason, cause or outcome.error))
+        return outcome
 
     def _allowance_s(self, *, cancelled: bool) -> float:
         allowance_s = min(self._runtime.options.flush_timeout.total_seconds(), self.fence.left_s / _SHARE_OF_DEADLINE)
@@ -291,6 +324,7 @@ class ActivityInbound(ActivityInboundInterceptor):
         try:
             return await self._run(input, sink, stream)
         finally:
+            sink.leave()
             reset_current(token)
 
     def _redacted(self, sink: AttemptSink, activity_type: str) -> Sink:
@@ -301,10 +335,10 @@ class ActivityInbound(ActivityInboundInterceptor):
         try:
             result = await self._run_user_code(input, stream)
         except EncodeError as err:
-            await sink.fail()
+            await sink.fail(cause=err)
             raise from_encode_error(err) from err
         except (Exception, asyncio.CancelledError) as err:
-            await sink.fail(*_reason(err), fenced=_not_found())
+            await sink.fail(*_reason(err), fenced=_not_found(), cause=err)
             raise
         outcome = await sink.succeed()
         if self._runtime.options.fail and outcome is not None and not outcome.whole:
@@ -331,6 +365,23 @@ class _ActivityOutbound(ActivityOutboundInterceptor):
 async def _wait_out(futures: set[asyncio.Future[Outcome]], timeout_s: float) -> None:
     with suppress(asyncio.CancelledError):
         await asyncio.wait(futures, timeout=timeout_s)
+
+
+def _ended(reason: StepReason, outcome: Outcome) -> dict[str, str | int]:
+    return {
+        "temporal_ably.reason": reason,
+        "temporal_ably.delivery": outcome.delivery.value,
+        "temporal_ably.lost": outcome.lost,
+    }
+
+
+def _error_type(reason: StepReason, cause: BaseException | None) -> str:
+    if reason == "cancelled":
+        return ""
+    if cause is not None:
+        return error_type(cause)
+    # What failed without an error came too late.
+    return "timeout" if reason == "failed" else ""
 
 
 def _reason(err: BaseException) -> tuple[StepReason]:
