@@ -6,9 +6,12 @@ import inspect
 import typing
 
 import pytest
+from temporalio import workflow
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 import temporal_ably.testing as public
 from temporal_ably.testing import Part
+from tests.testing.sandboxed import Nothing
 
 PARTS = {
     "DataPart",
@@ -54,3 +57,7 @@ def test_unknown_name_is_an_ordinary_attribute_error() -> None:
     name = "no_such_name"
     with pytest.raises(AttributeError, match=name):
         getattr(public, name)
+
+
+def test_workflow_of_a_module_that_imports_them_all_loads_in_the_sandbox() -> None:
+    SandboxedWorkflowRunner().prepare_workflow(workflow._Definition.must_from_class(Nothing))
