@@ -59,5 +59,5 @@ def test_unknown_name_is_an_ordinary_attribute_error() -> None:
         getattr(public, name)
 
 
-def test_workflow_of_a_module_that_imports_them_all_loads_in_the_sandbox() -> None:
+async def test_workflow_of_a_module_that_imports_them_all_loads_in_the_sandbox() -> None:
     SandboxedWorkflowRunner().prepare_workflow(workflow._Definition.must_from_class(Nothing))
