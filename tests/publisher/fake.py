@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from temporal_ably._wire.operations import Update
 from temporal_ably.errors import ConnectionLostError, HistoryError, PublishError
 from tests.publisher.model import Channel, Fate, picture
 
@@ -25,7 +26,8 @@ class FakeAbly:
     """Channels that outlive connections.
 
     ``script`` holds what becomes of the next operations: a fate, or the error that refuses one.
-    ``unreachable`` is the error that opening a connection raises.
+    ``unreachable`` is the error that opening a connection raises. What is ``holding`` stays in flight: all
+    operations, only marks, or the reading of history. ``refuse_marks`` is the error that refuses each mark.
     """
 
     def __init__(self) -> None:
@@ -39,6 +41,9 @@ class FakeAbly:
         self.history_reads = 0
         self.open_attempts = 0
         self.holding = False
+        self.holding_marks = False
+        self.holding_history = False
+        self.refuse_marks: PublishError | None = None
         self._held: list[asyncio.Event] = []
         self._changed = threading.Condition()
 
@@ -57,9 +62,9 @@ class FakeAbly:
         with self._changed:
             assert self._changed.wait_for(condition, WAIT_S), f"never happened; sent so far: {self.sent}"
 
-    async def gate(self) -> None:
-        """Keep an operation in flight for as long as ``holding``."""
-        if self.holding:
+    async def gate(self, *, holding: bool) -> None:
+        """Keep what comes here in flight until ``let_go``."""
+        if holding:
             event = asyncio.Event()
             with self.changing():
                 self._held.append(event)
@@ -67,10 +72,15 @@ class FakeAbly:
 
     def let_go(self) -> None:
         """Stop holding. Runs on the engine's loop."""
-        self.holding = False
+        self.holding = self.holding_marks = self.holding_history = False
         for event in self._held:
             event.set()
         self._held.clear()
+
+    def break_connections(self) -> None:
+        """Lose all connections. Runs on the engine's loop."""
+        for connection in self.connections:
+            connection.lose()
 
     @property
     def in_flight(self) -> int:
@@ -95,19 +105,22 @@ class FakeConnection:
         assert self.opened
         assert not self.closed
         fate = self._ably.script.popleft() if self._ably.script else Fate.ACKED
-        await self._ably.gate()
+        is_mark = isinstance(operation, Update) and operation.message.data is None
+        await self._ably.gate(holding=self._ably.holding or (is_mark and self._ably.holding_marks))
         with self._ably.changing():
             self._ably.sent.append(picture(operation))
+            if is_mark and self._ably.refuse_marks is not None:
+                raise self._ably.refuse_marks
             if isinstance(fate, PublishError):
                 raise fate
             if fate is Fate.LOST:
-                raise self._lose()
+                raise self.lose()
             serials = self._ably.channels[channel].apply(operation)
             if fate is Fate.LOST_BUT_APPLIED:
-                raise self._lose()
+                raise self.lose()
             return serials
 
-    def _lose(self) -> ConnectionLostError:
+    def lose(self) -> ConnectionLostError:
         reason = ConnectionLostError("unable to publish; the connection broke; trying again")
         if not self.lost.done():
             self.lost.set_result(reason)
@@ -117,6 +130,7 @@ class FakeConnection:
         self._ably.history_reads += 1
         if self._ably.history_script:
             raise self._ably.history_script.popleft()
+        await self._ably.gate(holding=self._ably.holding_history)
         for stored in self._ably.channels[channel].stored():
             yield stored
 

@@ -7,57 +7,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.publisher import Delivery, Outcome, Publisher
-from temporal_ably._publisher.run_end import RunEnd
-from temporal_ably._publisher.schedule import Rates, Schedule
+from temporal_ably._publisher.schedule import Schedule
 from temporal_ably._transport.base import Timeouts
-from temporal_ably._wire.events import RunClosed
+from temporal_ably._wire.parts import Whole
 from temporal_ably.errors import ChannelRuleError, MessageTooLargeError, PublishError
 from tests.publisher.fake import UNREACHABLE, WAIT_S, FakeAbly
-from tests.publisher.model import ORIGIN, PLAN, RUN, TEXT, Fate
+from tests.publisher.model import ORIGIN, PLAN, RUN, Fate
+from tests.publisher.writer import WHOLE, Writer, deliver, publisher_with
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from temporal_ably._publisher.engine import Engine
-    from temporal_ably._publisher.plan import Plan
-    from temporal_ably._wire.events import StepReason
 
-WHOLE = Outcome(Delivery.DELIVERED)
 NO_RULE = ChannelRuleError("unable to stream; no rule; enable it", code=93002, retryable=False, channel="ai:wf")
 BAD_KEY = PublishError("unable to connect; bad key; check ABLY_API_KEY", code=40101, retryable=False)
 ODD = PublishError("unable to publish; odd; trying again", code=40003)
 CHANNEL_BUSY = PublishError("unable to publish; busy; trying again", code=42913)
 CONNECTION_BUSY = PublishError("unable to publish; busy; trying again", code=42911)
-
-
-class Writer:
-    """The user's side of one attempt."""
-
-    def __init__(self, publisher: Publisher, plan: Plan = PLAN) -> None:
-        self.publisher = publisher
-        self.attempt = Attempt(plan)
-        publisher.post(lambda now: publisher.add_attempt(self.attempt, now))
-        publisher.post(lambda now: self.attempt.open_part(1, 0, TEXT, now))
-
-    def write(self, text: str) -> None:
-        self.publisher.post_text(self.attempt, 1, text)
-
-    def finish(self, reason: StepReason = "complete", *, patient: bool = False) -> Future[Outcome]:
-        return self.publisher.post_finish(self.attempt, reason, patient=patient)
-
-
-def deliver(publisher: Publisher, *texts: str, plan: Plan = PLAN, patient: bool = False) -> Outcome:
-    writer = Writer(publisher, plan)
-    for text in texts:
-        writer.write(text)
-    return writer.finish(patient=patient).result(WAIT_S)
-
-
-def publisher_with(engine: Engine, ably: FakeAbly, *, buffer_bytes: int, timeouts: Timeouts) -> Publisher:
-    rates = Rates(channel_per_s=1e6, connection_per_s=1e6)
-    return Publisher(engine, ably.connect, rates=rates, buffer_bytes=buffer_bytes, timeouts=timeouts)
 
 
 # Delivery.
@@ -295,6 +261,67 @@ def test_buffer_has_room_again_for_what_was_acknowledged(engine: Engine, ably: F
         assert deliver(publisher, "x" * 600, plan=replace(PLAN, step=f":0:{step}")) == WHOLE
 
 
+def test_whole_parts_that_find_no_room_are_lost_one_each_and_leave_the_text_without_a_gap(
+    engine: Engine, ably: FakeAbly, caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher = publisher_with(engine, ably, buffer_bytes=2000, timeouts=Timeouts())
+    writer = Writer(publisher)
+    ably.holding = True
+    for _ in range(3):
+        writer.emit(Whole("data-a", {}, "x" * 1500))
+    writer.write("hello")
+    end = writer.finish()
+    publisher.engine.call(ably.let_go)
+    outcome = end.result(WAIT_S)
+    assert (outcome.lost, outcome.whole) == (2, False)
+    assert ably.channels["ai:wf"].session.text == "hello"
+    assert [part["type"] for part in ably.channels["ai:wf"].ui()[0]] == ["step-start", "text", "data-a"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+# Whole parts.
+
+
+def test_whole_parts_are_on_the_channel_in_their_order_when_the_end_has_been_waited_for(
+    publisher: Publisher, ably: FakeAbly
+) -> None:
+    writer = Writer(publisher)
+    writer.write("hello")
+    for number in range(20):
+        writer.emit(Whole(f"data-{number}", {}, {"value": number}))
+    assert writer.finish().result(WAIT_S) == WHOLE
+    assert [part["type"] for part in ably.channels["ai:wf"].ui()[0][2:]] == [f"data-{number}" for number in range(20)]
+
+
+@pytest.mark.parametrize("fate", [Fate.LOST, Fate.LOST_BUT_APPLIED])
+@pytest.mark.parametrize("at", range(2, 5))
+def test_loss_of_whole_parts_is_repaired_without_a_double(
+    publisher: Publisher, ably: FakeAbly, fate: Fate, at: int
+) -> None:
+    ably.script.extend([Fate.ACKED] * at + [fate])
+    writer = Writer(publisher)
+    writer.write("hello")
+    writer.emit(Whole("data-a", {}, {"value": 1}))
+    writer.emit(Whole("data-b", {}, {"value": 2}))
+    assert writer.finish().result(WAIT_S) == WHOLE
+    assert [part["type"] for part in ably.channels["ai:wf"].ui()[0]] == ["step-start", "text", "data-a", "data-b"]
+
+
+def test_whole_parts_that_were_refused_for_good_are_lost_and_told_and_the_rest_goes_on(
+    publisher: Publisher, ably: FakeAbly
+) -> None:
+    writer = Writer(publisher)
+    writer.write("hello")
+    ably.wait_for(lambda: len(ably.sent) == 4)
+    ably.script.append(ODD)
+    writer.emit(Whole("data-a", {}, {"value": 1}))
+    ably.wait_for(lambda: len(ably.sent) == 5)
+    writer.emit(Whole("data-b", {}, {"value": 2}))
+    outcome = writer.finish().result(WAIT_S)
+    assert (outcome.lost, outcome.error) == (1, ODD)
+    assert [part["type"] for part in ably.channels["ai:wf"].ui()[0]] == ["step-start", "text", "data-b"]
+
+
 # Attempts of one step.
 
 
@@ -320,96 +347,6 @@ def test_earlier_attempt_that_streams_late_publishes_nothing(publisher: Publishe
     assert retry.finish().result(WAIT_S) == WHOLE
     assert ably.channels["ai:wf"].texts() == ["alive"]
     assert ably.sent.count("step-start") == 1
-
-
-# Run-ends.
-
-
-def end_run(publisher: Publisher) -> None:
-    end = RunEnd(PLAN.channel, RunClosed(RUN, "complete"), "wf", "wf-run")
-    publisher.post(lambda now: publisher.end_run(end, now))
-
-
-def test_run_end_comes_after_all_that_was_finished(publisher: Publisher, ably: FakeAbly) -> None:
-    writer = Writer(publisher)
-    writer.write("hello")
-    writer.finish()
-    end_run(publisher)
-    ably.wait_for(lambda: ably.sent[-1:] == ["run-end"])
-    assert ably.channels["ai:wf"].texts() == ["hello"]
-    assert ably.sent[-2:] == ["step-end", "run-end"]
-
-
-def test_run_end_cuts_off_what_is_still_being_written(publisher: Publisher, ably: FakeAbly) -> None:
-    writer = Writer(publisher)
-    writer.write("hello")
-    ably.wait_for(lambda: len(ably.sent) == 4)
-    end_run(publisher)
-    writer.write(" world")
-    ably.wait_for(lambda: ably.sent[-1:] == ["run-end"])
-    assert ably.sent[-2:] == ["append 0.0 '' cancelled", "run-end"]
-
-
-def test_run_that_was_ended_twice_has_one_end(publisher: Publisher, ably: FakeAbly) -> None:
-    end_run(publisher)
-    end_run(publisher)
-    publisher.engine.submit(publisher.drain(WAIT_S)).result(WAIT_S)
-    assert ably.channels["ai:wf"].names() == ["ai-run-end"]
-
-
-# Letting go.
-
-
-def test_drain_waits_for_what_is_finished(publisher: Publisher, ably: FakeAbly) -> None:
-    writer = Writer(publisher)
-    writer.write("hello")
-    writer.finish()
-    publisher.engine.submit(publisher.drain(WAIT_S)).result(WAIT_S)
-    assert ably.sent[-1] == "step-end"
-
-
-def test_drain_does_not_wait_for_what_is_still_being_written(publisher: Publisher, ably: FakeAbly) -> None:
-    Writer(publisher)
-    ably.wait_for(lambda: len(ably.sent) == 3)
-    publisher.engine.submit(publisher.drain(1e9)).result(WAIT_S)
-
-
-def test_drain_does_not_wait_while_ably_is_out_of_reach(publisher: Publisher, ably: FakeAbly) -> None:
-    ably.unreachable = UNREACHABLE
-    deliver(publisher, "hello")
-    publisher.engine.submit(publisher.drain(1e9)).result(WAIT_S)
-    assert ably.sent == []
-
-
-def test_drain_ends_at_its_limit(publisher: Publisher, ably: FakeAbly) -> None:
-    ably.holding = True
-    Writer(publisher).finish()
-    ably.wait_for(lambda: ably.in_flight == 2)
-    publisher.engine.submit(publisher.drain(0.01)).result(WAIT_S)
-    assert ably.sent == []
-
-
-def test_connections_are_closed_unless_something_is_being_written(publisher: Publisher, ably: FakeAbly) -> None:
-    writer = Writer(publisher)
-    ably.wait_for(lambda: len(ably.sent) == 3)
-    publisher.engine.submit(publisher.close_if_idle()).result(WAIT_S)
-    assert not ably.connections[0].closed
-    writer.finish().result(WAIT_S)
-    publisher.engine.submit(publisher.close_if_idle()).result(WAIT_S)
-    assert ably.connections[0].closed
-
-
-def test_publisher_connects_again_after_it_let_go(publisher: Publisher, ably: FakeAbly) -> None:
-    for step in (":0:1", ":0:2"):
-        assert deliver(publisher, "x", plan=replace(PLAN, step=step)) == WHOLE
-        publisher.engine.submit(publisher.close_if_idle()).result(WAIT_S)
-    assert [connection.closed for connection in ably.connections] == [True, True]
-
-
-def test_idle_connection_is_closed_in_time(engine: Engine, ably: FakeAbly) -> None:
-    publisher = publisher_with(engine, ably, buffer_bytes=1000, timeouts=Timeouts(idle_s=0.01))
-    assert deliver(publisher, "hello") == WHOLE
-    ably.wait_for(lambda: ably.connections[0].closed)
 
 
 # Robustness.

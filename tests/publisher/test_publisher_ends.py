@@ -1,0 +1,107 @@
+"""How a publisher ends runs, and lets go of its connections."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from temporal_ably._publisher.run_end import RunEnd
+from temporal_ably._transport.base import Timeouts
+from temporal_ably._wire.events import RunClosed
+from tests.publisher.fake import UNREACHABLE, WAIT_S, FakeAbly
+from tests.publisher.model import PLAN, RUN
+from tests.publisher.writer import WHOLE, Writer, deliver, publisher_with
+
+if TYPE_CHECKING:
+    from temporal_ably._publisher.engine import Engine
+    from temporal_ably._publisher.publisher import Publisher
+
+
+# Run-ends.
+
+
+def end_run(publisher: Publisher) -> None:
+    end = RunEnd(PLAN.channel, RunClosed(RUN, "complete"), "wf", "wf-run")
+    publisher.post(lambda now: publisher.end_run(end, now))
+
+
+def test_run_end_comes_after_all_that_was_finished(publisher: Publisher, ably: FakeAbly) -> None:
+    writer = Writer(publisher)
+    writer.write("hello")
+    writer.finish()
+    end_run(publisher)
+    ably.wait_for(lambda: ably.sent[-1:] == ["run-end"])
+    assert ably.channels["ai:wf"].texts() == ["hello"]
+    assert ably.sent[-2:] == ["step-end", "run-end"]
+
+
+def test_run_end_cuts_off_what_is_still_being_written(publisher: Publisher, ably: FakeAbly) -> None:
+    writer = Writer(publisher)
+    writer.write("hello")
+    ably.wait_for(lambda: len(ably.sent) == 4)
+    end_run(publisher)
+    writer.write(" world")
+    ably.wait_for(lambda: ably.sent[-1:] == ["run-end"])
+    assert ably.sent[-2:] == ["append 0.0 '' cancelled", "run-end"]
+
+
+def test_run_that_was_ended_twice_has_one_end(publisher: Publisher, ably: FakeAbly) -> None:
+    end_run(publisher)
+    end_run(publisher)
+    publisher.engine.submit(publisher.drain(WAIT_S)).result(WAIT_S)
+    assert ably.channels["ai:wf"].names() == ["ai-run-end"]
+
+
+# Letting go.
+
+
+def test_drain_waits_for_what_is_finished(publisher: Publisher, ably: FakeAbly) -> None:
+    writer = Writer(publisher)
+    writer.write("hello")
+    writer.finish()
+    publisher.engine.submit(publisher.drain(WAIT_S)).result(WAIT_S)
+    assert ably.sent[-1] == "step-end"
+
+
+def test_drain_does_not_wait_for_what_is_still_being_written(publisher: Publisher, ably: FakeAbly) -> None:
+    Writer(publisher)
+    ably.wait_for(lambda: len(ably.sent) == 3)
+    publisher.engine.submit(publisher.drain(1e9)).result(WAIT_S)
+
+
+def test_drain_does_not_wait_while_ably_is_out_of_reach(publisher: Publisher, ably: FakeAbly) -> None:
+    ably.unreachable = UNREACHABLE
+    deliver(publisher, "hello")
+    publisher.engine.submit(publisher.drain(1e9)).result(WAIT_S)
+    assert ably.sent == []
+
+
+def test_drain_ends_at_its_limit(publisher: Publisher, ably: FakeAbly) -> None:
+    ably.holding = True
+    Writer(publisher).finish()
+    ably.wait_for(lambda: ably.in_flight == 2)
+    publisher.engine.submit(publisher.drain(0.01)).result(WAIT_S)
+    assert ably.sent == []
+
+
+def test_connections_are_closed_unless_something_is_being_written(publisher: Publisher, ably: FakeAbly) -> None:
+    writer = Writer(publisher)
+    ably.wait_for(lambda: len(ably.sent) == 3)
+    publisher.engine.submit(publisher.close_if_idle()).result(WAIT_S)
+    assert not ably.connections[0].closed
+    writer.finish().result(WAIT_S)
+    publisher.engine.submit(publisher.close_if_idle()).result(WAIT_S)
+    assert ably.connections[0].closed
+
+
+def test_publisher_connects_again_after_it_let_go(publisher: Publisher, ably: FakeAbly) -> None:
+    for step in (":0:1", ":0:2"):
+        assert deliver(publisher, "x", plan=replace(PLAN, step=step)) == WHOLE
+        publisher.engine.submit(publisher.close_if_idle()).result(WAIT_S)
+    assert [connection.closed for connection in ably.connections] == [True, True]
+
+
+def test_idle_connection_is_closed_in_time(engine: Engine, ably: FakeAbly) -> None:
+    publisher = publisher_with(engine, ably, buffer_bytes=1000, timeouts=Timeouts(idle_s=0.01))
+    assert deliver(publisher, "hello") == WHOLE
+    ably.wait_for(lambda: ably.connections[0].closed)
