@@ -1,4 +1,4 @@
-"""The command line: ``temporal-ably dev`` and ``temporal-ably demo``.
+"""The command line: ``temporal-ably show``, ``temporal-ably dev`` and ``temporal-ably demo``.
 
 Heavy imports stand inside the commands, so that ``--help`` answers at once and each command needs
 only what it uses.
@@ -45,9 +45,25 @@ def build_parser() -> argparse.ArgumentParser:
     """Describe the commands and their options."""
     parser = argparse.ArgumentParser(prog="temporal-ably", description="Durable, resumable AI sessions on Ably.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_show(commands.add_parser("show", help="print what was published to a channel"))
     _add_dev(commands.add_parser("dev", help="run the local stand-in for Ably"))
     _add_demo(commands.add_parser("demo", help="watch a real model stream through a real Temporal server"))
     return parser
+
+
+def _add_show(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Print what was published to a channel, from its history. The key and the rest come from ABLY_* variables."
+    )
+    parser.add_argument("channel", help="the session's channel, such as ai:my-workflow-id")
+    parser.add_argument("--envelopes", action="store_true", help="one JSON object a message, with all its tags")
+    parser.set_defaults(command=_show)
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from temporal_ably.show import show
+
+    return show(arguments.channel, envelopes=arguments.envelopes)
 
 
 def _add_dev(parser: argparse.ArgumentParser) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from temporal_ably._transport.base import Credentials
 from temporal_ably._wire.identity import DEFAULT_TEMPLATE, check_template
 from temporal_ably.errors import SettingsError
+
+if TYPE_CHECKING:
+    from temporal_ably._transport.base import AuthCallback
 
 PREFIX = "ABLY_"
 
@@ -116,6 +120,12 @@ def load(settings: AblySettings | None, overrides: dict[str, object], *, needs_k
             "auth_callback=, run a local server with `temporal-ably dev`, or turn publishing off with ABLY_ENABLED=0"
         )
     return loaded
+
+
+def credentials(settings: AblySettings, auth_callback: AuthCallback | None = None) -> Credentials:
+    """Give what it takes to reach and to enter Ably."""
+    key = settings.api_key.get_secret_value() if settings.api_key else ""
+    return Credentials(key, settings.endpoint, settings.tls, settings.client_id, auth_callback)
 
 
 def _explain(err: ValidationError) -> str:

@@ -77,7 +77,9 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
         _check_functions(auth_callback=auth_callback, on_part=on_part)
         loaded = load(settings, overrides, needs_key=auth_callback is None and recorder is None)
         hooks = Hooks(auth_callback, on_part, agent_name, recorder)
-        self._runtime: Runtime | None = Runtime(loaded, hooks) if loaded.enabled else None
+        # Who passes a recorder wants to see something, whatever the environment says of Ably.
+        enabled = loaded.enabled or recorder is not None
+        self._runtime: Runtime | None = Runtime(loaded, hooks) if enabled else None
 
     # Temporal's base is a dataclass without fields: any two would be equal, and one dropped.
 

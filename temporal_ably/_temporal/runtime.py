@@ -13,9 +13,10 @@ from temporal_ably._publisher.preparation import Preparation
 from temporal_ably._publisher.publisher import Publisher
 from temporal_ably._publisher.schedule import Rates
 from temporal_ably._temporal.watcher import Owned, Watchers
-from temporal_ably._transport.base import Credentials, Timeouts
+from temporal_ably._transport.base import Timeouts
 from temporal_ably._transport.realtime import RealtimeConnection
 from temporal_ably._wire.events import Run
+from temporal_ably.settings import credentials
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from temporalio import activity
 
     from temporal_ably._temporal.redaction import OnPart
-    from temporal_ably._transport.base import AuthCallback, Connection, Connector
+    from temporal_ably._transport.base import AuthCallback, Connection, Connector, Credentials
     from temporal_ably._wire.identity import Binding
     from temporal_ably.settings import AblySettings
 
@@ -125,14 +126,12 @@ class Runtime:
         hooks: Hooks = Hooks(),
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
     ) -> None:
-        key = settings.api_key.get_secret_value() if settings.api_key else ""
         rates = Rates(
             settings.messages_per_second_channel, settings.messages_per_second_connection, settings.max_connections
         )
         if hooks.recorder is not None:
             # Nobody limits what a test records.
             rates = Rates(_UNLIMITED, _UNLIMITED, 1)
-        credentials = Credentials(key, settings.endpoint, settings.tls, settings.client_id, hooks.auth_callback)
         self.options = Options(
             template=settings.session_template,
             fail=settings.on_failure == "fail",
@@ -141,7 +140,14 @@ class Runtime:
             on_part=hooks.on_part,
             agent_name=hooks.agent_name,
         )
-        self._route = Route(credentials, hooks.recorder, rates, settings.buffer_bytes, settings.expose_errors, timeouts)
+        self._route = Route(
+            credentials(settings, hooks.auth_callback),
+            hooks.recorder,
+            rates,
+            settings.buffer_bytes,
+            settings.expose_errors,
+            timeouts,
+        )
         self.streamed_activities: set[str] = set()
 
     @property

@@ -60,6 +60,8 @@ class Stored:
     name: str
     data: object
     extras: Mapping[str, object]
+    version: str = ""
+    client_id: str = ""
 
 
 class Connector(Protocol):

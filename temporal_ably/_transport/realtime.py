@@ -17,7 +17,8 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from temporal_ably._transport.base import Credentials, Stored, Timeouts
-from temporal_ably._transport.secrets import REDACTION, guard, guard_token
+from temporal_ably._transport.secrets import REDACTION, guard
+from temporal_ably._transport.tokens import Tokens
 from temporal_ably._wire.operations import Append, Message, Operation, Publish
 from temporal_ably.errors import (
     ChannelRuleError,
@@ -30,12 +31,11 @@ from temporal_ably.errors import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
 
-    from temporal_ably._transport.base import AuthCallback
-
 _HISTORY_PAGE = 1000
 _HISTORY_PAGES = 20
 _TOKEN_TTL_S = 600
 _REFUSED_FOR_GOOD = range(40100, 40170)
+_OTHER_CLIENT_ID = 40102
 _CAPABILITY_CODES = (40160, 40161, 40162, 40165, 40166)
 # Malformed key, unknown key, disabled account, forbidden, unknown app: nothing that time mends.
 _CREDENTIAL_CODES = (40005, *range(40100, 40200), *range(40300, 40500))
@@ -50,11 +50,17 @@ class _AblyError(Protocol):
     message: str
 
 
+class _Version(Protocol):
+    serial: str | None
+
+
 class _AblyMessage(Protocol):
     name: str | None
     data: object
     extras: Mapping[str, object] | None
     serial: str | None
+    version: _Version | None
+    client_id: str | None
 
 
 class _State(Protocol):
@@ -151,6 +157,7 @@ class RealtimeConnection:
         self._credentials = credentials
         self._timeouts = timeouts
         self._client: _Realtime | None = None
+        self._tokens = Tokens(credentials.auth_callback, credentials.client_id) if credentials.auth_callback else None
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = loop.create_future()
         self.lost: asyncio.Future[PublishError] = loop.create_future()
@@ -217,9 +224,13 @@ class RealtimeConnection:
     def _connection_error(self, state: str, reason: Exception | None) -> PublishError:
         error = _ably_error(reason)
         why = REDACTION.text(f"{error.code}: {error.message}" if error else str(reason or "no reason given"))
+        if self._tokens is not None and self._tokens.failure:
+            why = f"{self._tokens.failure} ({why})"
         if state == "failed" and error is not None and error.code in _CREDENTIAL_CODES:
+            fix = f"give the token the client id {self._credentials.client_id!r} or '*'"
+            fix = fix if error.code == _OTHER_CLIENT_ID else "check ABLY_API_KEY or auth_callback"
             return PublishError(
-                f"unable to connect to Ably; it refused the credentials ({why}); check ABLY_API_KEY or auth_callback",
+                f"unable to connect to Ably; it refused the credentials ({why}); {fix}",
                 code=error.code,
                 retryable=False,
             )
@@ -297,8 +308,7 @@ class RealtimeConnection:
                 await client.close()
 
     def _auth_options(self) -> dict[str, object]:
-        callback = self._credentials.auth_callback
-        return {"key": self._credentials.key} if callback is None else {"auth_callback": _guarded(callback)}
+        return {"key": self._credentials.key} if self._tokens is None else {"auth_callback": self._tokens}
 
     def _rest_options(self) -> dict[str, object]:
         credentials = self._credentials
@@ -308,7 +318,7 @@ class RealtimeConnection:
             options |= {"endpoint": host, "tls_port" if credentials.tls else "port": int(port)}
         elif credentials.endpoint:
             options["endpoint"] = credentials.endpoint
-        if credentials.tls or credentials.auth_callback is not None:
+        if credentials.tls or self._tokens is not None:
             return options | self._auth_options()
         # Over plain HTTP the SDK refuses to send a key, but not a token made of it.
         return options | {"token": _token(credentials.key)}
@@ -348,7 +358,15 @@ def _ably_message(message: Message, serial: str | None = None) -> _AblyMessage:
 
 
 def _stored(message: _AblyMessage) -> Stored:
-    return Stored(message.serial or "", message.name or "", message.data, message.extras or {})
+    version = message.version.serial if message.version else None
+    return Stored(
+        serial=message.serial or "",
+        name=message.name or "",
+        data=message.data,
+        extras=message.extras or {},
+        version=version or "",
+        client_id=message.client_id or "",
+    )
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:
@@ -400,25 +418,6 @@ def _refusal(error: _AblyError, channel: str) -> PublishError:
             channel=channel,
         )
     return PublishError(f"unable to publish to channel {channel}; {why}", code=error.code, channel=channel)
-
-
-def _guarded(callback: AuthCallback) -> AuthCallback:
-    """Give a callback whose tokens stay out of logs."""
-
-    async def give(params: dict[str, object]) -> object:
-        given = await callback(params)
-        token = _token_of(given)
-        if isinstance(token, str):
-            guard_token(token)
-        return given
-
-    return give
-
-
-def _token_of(given: object) -> object:
-    if isinstance(given, dict):
-        return cast("dict[str, object]", given).get("token")
-    return getattr(given, "token", given)
 
 
 def _token(key: str) -> str:

@@ -86,7 +86,7 @@ async def test_connection_cut_at_each_point_of_an_attempt(stage: Stage, point: s
     viewer = await stage.view(workflow_id)
     cut = Seen(POINTS[point])
     stage.server.faults.cut(match=cut, apply=applied)
-    async with stage.worker([Speak], [Speaker(stage.server, channel).speak]):
+    async with stage.worker([Speak], [Speaker(stage.server, channel).speak], mixed=False):
         result = await stage.client.execute_workflow(
             Speak.run, "the quick brown fox", id=workflow_id, task_queue=stage.name
         )
