@@ -1,4 +1,4 @@
-"""What every test gets: an environment without the developer's own keys and settings."""
+"""What every test gets: an environment without the developer's own keys and settings, and real parts on demand."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.real_parts import checkpoints, local_server, node_viewers, stage, temporal, viewers, workers
+
+__all__ = ["checkpoints", "local_server", "node_viewers", "stage", "temporal", "viewers", "workers"]
 
 # On a busy machine an example may take its time; only what it finds counts.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])

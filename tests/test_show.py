@@ -17,7 +17,7 @@ from tests.testing.greeting import greeting
 
 if TYPE_CHECKING:
     from temporal_ably.testing import ServerThread
-    from tests.end_to_end.conftest import Temporal
+    from tests.real_parts import Temporal
 
 TRANSCRIPT = """\
 run 1 complete

@@ -379,7 +379,9 @@ class Publisher:
     def _acked(self, ticket: Ticket, serials: tuple[str, ...]) -> None:
         outbox = ticket.outbox
         outbox.acked(ticket, serials, self.engine.loop.time())
-        self._refusals.pop(outbox.channel, None)
+        if not self._schedule.is_paused(outbox.channel, self.engine.loop.time()):
+            # Without the channel rule creates are taken beside appends that are refused.
+            self._refusals.pop(outbox.channel, None)
         if not isinstance(outbox, Attempt):
             return
         if outbox.opened:

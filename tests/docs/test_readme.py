@@ -21,8 +21,8 @@ from temporal_ably._transport.realtime import _token
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.end_to_end.conftest import Temporal
     from tests.end_to_end.stage import Stage
+    from tests.real_parts import Temporal
 
 TEXT = README.read_text(encoding="utf-8")
 ROOT = README.parent

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from temporal_ably._publisher.publisher import Publisher
     from tests.end_to_end.checkpoints import Checkpoints
-    from tests.end_to_end.conftest import Temporal
     from tests.end_to_end.line import Wire
     from tests.end_to_end.viewer import Viewers
+    from tests.real_parts import Temporal
 
 SHORT = timedelta(seconds=0.5)
 

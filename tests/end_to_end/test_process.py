@@ -20,7 +20,7 @@ from tests.end_to_end.ask import Ask, Question
 from tests.end_to_end.stage import Stage
 
 if TYPE_CHECKING:
-    from tests.end_to_end.conftest import Temporal
+    from tests.real_parts import Temporal
 
 SCRIPT = Path(__file__).parent / "short_script.py"
 

@@ -29,8 +29,8 @@ from tests.end_to_end.stage import Stage, new_name
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from tests.end_to_end.conftest import Temporal
     from tests.end_to_end.viewer import Viewers
+    from tests.real_parts import Temporal
 
 NAME, SECRET = "secret.tests", "Ph/nglui+mglw_nafh=Cthulhu"
 KEY = f"{NAME}:{SECRET}"

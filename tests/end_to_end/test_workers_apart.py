@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from temporalio.client import Client
     from temporalio.worker import Interceptor
 
-    from tests.end_to_end.conftest import Temporal
     from tests.end_to_end.stage import Stage
+    from tests.real_parts import Temporal
 
 
 TIMEOUT = timedelta(seconds=60)

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.end_to_end.conftest import SCRIPTS, local_server, node_viewers, stage, temporal, viewers
 from tests.examples.plain_client import PlainClient
+from tests.real_parts import SCRIPTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
-
-__all__ = ["local_server", "node_viewers", "stage", "temporal", "viewers"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "plain-client"
 

@@ -7,10 +7,10 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
-from tests.end_to_end.conftest import SCRIPTS
 from tests.examples.channel import player_on
 from tests.examples.conftest import FOLDER
 from tests.examples.plain_client import WAIT_S, retried, texts
+from tests.real_parts import SCRIPTS
 
 if TYPE_CHECKING:
     from temporal_ably.server import LocalServer

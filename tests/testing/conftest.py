@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from tests.end_to_end.conftest import temporal as temporal  # a dev server for the tests of this folder, too
-
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 

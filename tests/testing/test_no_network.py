@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.end_to_end.conftest import Temporal
+    from tests.real_parts import Temporal
 
 PROGRAM = """
 import asyncio, json, sys

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.end_to_end.conftest import Temporal
+    from tests.real_parts import Temporal
 
 pytest_plugins = ["pytester"]
 

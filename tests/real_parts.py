@@ -1,6 +1,7 @@
-"""The real things that end-to-end tests run against: Temporal's dev server, the local Ably server, Ably's own client.
+"""The real things that tests run against: Temporal's dev server, the local Ably server, Ably's own client.
 
 The dev server and the Node process are started once and serve every test; what a test opens is closed after it.
+``conftest.py`` makes the fixtures known everywhere.
 """
 
 from __future__ import annotations
