@@ -214,7 +214,7 @@ class Envelope(BaseModel):
         if action is None or not (ours or action == "delete"):
             raise DecodeError("unable to read a message; it is none of a session; skip it")
         contract = told.get(tags.VERSION, "")
-        if contract and not _MAJOR.match(contract):
+        if not _MAJOR.match(contract):
             told = {}  # What another contract calls by these names may be anything.
         facts = _from_dialect(event) | _from_tags(told)
         if facts.get("event") == "step-start":

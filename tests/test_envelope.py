@@ -331,7 +331,7 @@ def test_transient_data_is_ephemeral():
         ({tags.PART: '{"type":"text","id":7}'}, {"part": {"id": "0", "fields": {"id": 7}}}),
         ({tags.PART: '{"type":"text","new":[1]}'}, {"part": {"fields": {"new": [1]}}}),
         ({tags.VERSION: "1.7"}, {"contract": "1.7", "attempt": 2}),
-        ({tags.VERSION: ""}, {"contract": "", "attempt": 2}),
+        ({tags.VERSION: ""}, {"contract": "", "attempt": None, "event": "part", "step": ":0:1"}),
         ({tags.VERSION: "2"}, {"contract": "2", "attempt": None, "event": "part", "step": ":0:1"}),
         ({"temporal-mood": "good"}, {"attempt": 2}),
         ({"other": "x"}, {"attempt": 2}),

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.session.stock import StockReducer
+from tests.session.folds import OtherFolds
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
 
 @pytest.fixture(scope="session")
-def stock_reducer() -> Generator[StockReducer]:
-    reducer = StockReducer()
-    yield reducer
-    reducer.stop()
+def other_folds() -> Generator[OtherFolds]:
+    folds = OtherFolds()
+    yield folds
+    folds.stop()

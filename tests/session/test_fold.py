@@ -10,6 +10,7 @@ from temporal_ably._session.fold import Fold
 from temporal_ably._session.transcript import transcript
 from temporal_ably._wire import tags
 from temporal_ably._wire.events import Run, RunReason, StepReason
+from tests.session.drawn import recordings
 from tests.session.recording import BEGIN, Delivery, Recording, fold
 
 CALL = {"toolCallId": "c1", "toolName": "getWeather"}
@@ -339,49 +340,9 @@ def test_a_deleted_message_takes_its_text_along():
     assert folding.session.text == ""
 
 
-_OPERATION = st.tuples(
-    st.integers(0, 5),
-    st.sampled_from(["open", "append", "lose", "update", "close", "call", "output", "data", "end"]),
-    st.text(max_size=3),
-)
-
-
-@st.composite
-def _recordings(draw: st.DrawFn) -> Recording:
-    """Draw what up to six attempts of two steps do, interleaved in any way, sensible or not."""
-    channel = Recording()
-    channel.open_run()
-    attempts = [
-        channel.attempt(f":0:{place % 2}", number=place, started_us=draw(st.integers(1, 3)))
-        for place in range(draw(st.integers(1, 6)))
-    ]
-    texts = [attempt.text() for attempt in attempts]
-    for place, operation, chunk in draw(st.lists(_OPERATION, max_size=12)):
-        attempt, text = attempts[place % len(attempts)], texts[place % len(texts)]
-        if operation == "open":
-            texts[place % len(texts)] = attempt.text(part_id=chunk)
-        elif operation == "append":
-            text.append(chunk)
-        elif operation == "lose":
-            text.lose(chunk)
-        elif operation == "update":
-            channel.update(text.serial, chunk)
-        elif operation == "close":
-            text.close()
-        elif operation == "call":
-            attempt.write({"type": "tool-input-available", **CALL, "input": {"text": chunk}}, message=1)
-        elif operation == "output":
-            attempt.write({"type": "tool-output-available", "toolCallId": "c1", "output": chunk}, message=2)
-        elif operation == "data":
-            attempt.write({"type": "data-x", "id": "d", "data": [chunk]})
-        else:
-            attempt.end()
-    return channel
-
-
 @given(st.data())
 def test_any_interleaving_and_repetition_of_deliveries_gives_the_same_session(data: st.DataObject):
-    channel = data.draw(_recordings())
+    channel = data.draw(recordings())
     # A delivery may come live, as the whole text up to it, or both; history repeats the newest ones.
     extra = data.draw(st.lists(st.sampled_from(channel.live), max_size=10))
     repeats = [channel.whole(each) if each.action == "append" else each for each in extra]
@@ -393,7 +354,7 @@ def test_any_interleaving_and_repetition_of_deliveries_gives_the_same_session(da
     assert folding.session == channel.session == fold(channel.history.values())
 
 
-@given(_recordings())
+@given(recordings())
 def test_a_session_read_after_each_delivery_equals_one_folded_afresh(channel: Recording):
     folding = Fold()
     for count, delivery in enumerate(channel.live, start=1):

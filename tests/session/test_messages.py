@@ -16,7 +16,7 @@ from tests.session.recording import BEGIN, Recording, TextScript, fold
 if TYPE_CHECKING:
     from temporal_ably._wire.parts import Json
     from temporal_ably.codec.table import Chunk
-    from tests.session.stock import StockReducer
+    from tests.session.folds import OtherFolds
 
 CALL: dict[str, Json] = {"toolCallId": "c1", "toolName": "search"}
 INPUT: Chunk = {"type": "tool-input-available", **CALL, "input": {"q": "a"}}
@@ -165,17 +165,17 @@ CASES: dict[str, tuple[list[Chunk], list[Json]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_parts_of_a_message(name: str, stock_reducer: StockReducer):
+def test_parts_of_a_message(name: str, other_folds: OtherFolds):
     chunks, parts = CASES[name]
     channel = Recording()
     channel.attempt().write(*BEGIN, *chunks)
     message = {"id": "run-1/:0:1/0", "role": "assistant", "parts": [{"type": "step-start"}, *parts]}
     assert shown(channel) == [message]
-    assert stock_reducer.fold(channel) == [message]
+    assert other_folds.stock(channel) == [message]
     assert [each.as_ui() for each in fold(each.without_tags() for each in channel.live).messages] == [message]
 
 
-def test_metadata_is_that_which_came_last_and_whole(stock_reducer: StockReducer):
+def test_metadata_is_that_which_came_last_and_whole(other_folds: OtherFolds):
     channel = Recording()
     attempt = channel.attempt()
     attempt.write({"type": "message-metadata", "messageMetadata": {"too": "early"}})
@@ -185,10 +185,10 @@ def test_metadata_is_that_which_came_last_and_whole(stock_reducer: StockReducer)
     assert shown(channel)[0]["metadata"] == {"b": 2}
     attempt.write({"type": "finish", "messageMetadata": {"c": 3}}, {"type": "finish"}, {"type": "start"})
     assert shown(channel)[0]["metadata"] == {"c": 3}
-    assert shown(channel) == stock_reducer.fold(channel)
+    assert shown(channel) == other_folds.stock(channel)
 
 
-def test_an_output_lands_on_the_first_message_that_has_the_call(stock_reducer: StockReducer):
+def test_an_output_lands_on_the_first_message_that_has_the_call(other_folds: OtherFolds):
     channel = Recording()
     attempt = channel.attempt()
     for message in (0, 1):
@@ -196,16 +196,16 @@ def test_an_output_lands_on_the_first_message_that_has_the_call(stock_reducer: S
     attempt.write({"type": "tool-output-available", "toolCallId": "c1", "output": 1}, message=2)
     calls = [message.parts[-1] for message in channel.session.messages]
     assert [call.state for call in calls if isinstance(call, ToolPart)] == ["output-available", "input-available"]
-    assert shown(channel) == stock_reducer.fold(channel)
+    assert shown(channel) == other_folds.stock(channel)
 
 
-def test_a_question_about_the_call_of_another_message_is_dropped(stock_reducer: StockReducer):
+def test_a_question_about_the_call_of_another_message_is_dropped(other_folds: OtherFolds):
     channel = Recording()
     attempt = channel.attempt()
     attempt.write(*BEGIN, INPUT)
     attempt.write({"type": "tool-approval-request", "toolCallId": "c1", "approvalId": "a"}, message=1)
     assert [len(message.parts) for message in channel.session.messages] == [2, 0]
-    assert shown(channel) == stock_reducer.fold(channel)
+    assert shown(channel) == other_folds.stock(channel)
 
 
 @pytest.mark.parametrize(
@@ -225,12 +225,12 @@ def test_a_question_about_the_call_of_another_message_is_dropped(stock_reducer: 
     ],
     ids=lambda part: part.kind,
 )
-def test_what_is_malformed_or_newer_is_read_as_the_stock_client_reads_it(part: Whole, stock_reducer: StockReducer):
+def test_what_is_malformed_or_newer_is_read_as_the_stock_client_reads_it(part: Whole, other_folds: OtherFolds):
     channel = Recording()
     attempt = channel.attempt()
     attempt.write(*BEGIN, INPUT)
     attempt.emit(part)
-    assert shown(channel) == stock_reducer.fold(channel)
+    assert shown(channel) == other_folds.stock(channel)
 
 
 def test_a_stream_of_a_newer_kind_is_passed_over():
@@ -272,7 +272,7 @@ _written = st.one_of(st.sampled_from(_wholes), _texts("text"), _texts("reasoning
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_messages_are_shown_as_the_stock_client_shows_them(data: st.DataObject, stock_reducer: StockReducer):
+def test_any_messages_are_shown_as_the_stock_client_shows_them(data: st.DataObject, other_folds: OtherFolds):
     channel = Recording()
     steps = [channel.attempt(f":0:{place}") for place in range(2)]
     for attempt in steps:
@@ -281,4 +281,4 @@ def test_any_messages_are_shown_as_the_stock_client_shows_them(data: st.DataObje
     where = st.tuples(st.sampled_from(steps), st.integers(0, 1), _written)
     for attempt, message, chunks in data.draw(st.lists(where, max_size=15)):
         attempt.write(*chunks, message=message)
-    assert shown(channel) == stock_reducer.fold(channel)
+    assert shown(channel) == other_folds.stock(channel)
