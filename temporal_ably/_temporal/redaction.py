@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from temporal_ably._temporal.sink import check_size
+from temporal_ably._temporal.sink import check_fields, check_size
 from temporal_ably._wire.parts import Whole
 from temporal_ably.codec.table import Action, Chunk, Close, Extend, Open
 from temporal_ably.codec.vercel import CODEC
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("temporal_ably")
 
+_IDS = ("id", "toolCallId")
+
 
 class RedactingSink:
     """Asks the user's function about each chunk before it goes on. The stream's lock guards it.
@@ -39,7 +41,8 @@ class RedactingSink:
         self._sink = sink
         self._on_part = on_part
         self._activity_type = activity_type
-        self._parts: dict[int, Streamed] = {}
+        # By key: what the user began, and what was begun in its place.
+        self._parts: dict[int, tuple[Streamed, Streamed]] = {}
         self._said = False
 
     def open_early(self) -> None:
@@ -50,21 +53,31 @@ class RedactingSink:
         """Begin the part unless its start is dropped; then all of it is."""
         asked = self._ask(Open(part))
         if isinstance(asked, Open):
-            self._parts[key] = asked.part
+            self._parts[key] = part, asked.part
             self._sink.begin(key, message, asked.part)
 
     def extend(self, key: int, text: str) -> None:
         """Extend the part by what is left of the text."""
-        part = self._parts.get(key)
-        if part is not None:
+        parts = self._parts.get(key)
+        if parts is not None:
+            part = parts[1]
             asked = self._ask(Extend(part.kind, part.id, text))
             if isinstance(asked, Extend) and asked.text:
                 self._sink.extend(key, asked.text)
 
     def close(self, key: int, fields: Mapping[str, str], status: Status) -> None:
-        """End the part."""
-        if self._parts.pop(key, None) is not None:
-            self._sink.close(key, fields, status)
+        """End the part. What its end adds to the fields of its start is asked about, too."""
+        parts = self._parts.pop(key, None)
+        if parts is not None:
+            begun, part = parts
+            added = {name: value for name, value in fields.items() if begun.fields.get(name) != value}
+            self._sink.close(key, self._added(part, added) if added else {}, status)
+
+    def _added(self, part: Streamed, added: Mapping[str, str]) -> Mapping[str, str]:
+        asked = self._ask(Close(part.kind, part.id, {**part.fields, **added}))
+        if isinstance(asked, Close | Whole):
+            return {name: value for name, value in asked.fields.items() if name not in _IDS}
+        return {}
 
     def emit(self, message: int, part: Whole) -> None:
         """Add the part unless it is dropped."""
@@ -125,4 +138,6 @@ def _same(action: Action, chunk: Chunk, asked: Mapping[str, Json]) -> Action:
         raise ValueError("on_part changed the id of a part")
     if isinstance(encoded, Whole):
         check_size(encoded)
+    elif isinstance(encoded, Open):
+        check_fields(encoded.part.kind, encoded.part.fields)
     return encoded

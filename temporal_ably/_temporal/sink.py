@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Ably's smallest message limit is 64 KiB: the rest is for headers.
 _WHOLE_BYTES = 56 * 1024
+# A streamed part may have 40 KiB of text beside them.
+_FIELDS_BYTES = 20 * 1024
 
 
 class Sink(Protocol):
@@ -101,6 +103,11 @@ def checked(chunk: object) -> str:
 
 
 def check_size(part: Whole) -> None:
+    """Check that a whole part fits a message.
+
+    Raises:
+        EncodeError: if it does not.
+    """
     from temporal_ably._wire.parts import size_bytes
 
     size = size_bytes(part)
@@ -108,4 +115,20 @@ def check_size(part: Whole) -> None:
         raise EncodeError(
             f"unable to stream a {part.kind} part of {size} bytes; one message of Ably holds {_WHOLE_BYTES}; stream "
             "less, or store it elsewhere and stream its URL"
+        )
+
+
+def check_fields(kind: str, fields: Mapping[str, str]) -> None:
+    """Check that the fields of a streamed part fit beside its text.
+
+    Raises:
+        EncodeError: if they do not.
+    """
+    from temporal_ably._wire.parts import fields_bytes
+
+    size = fields_bytes(fields)
+    if size > _FIELDS_BYTES:
+        raise EncodeError(
+            f"unable to stream a {kind} part with fields of {size} bytes; beside its text one message of Ably holds "
+            f"{_FIELDS_BYTES}; stream less of {', '.join(fields)}"
         )

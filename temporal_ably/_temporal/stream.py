@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING, TypeVar, cast, overload
 
-from temporal_ably._temporal.sink import check_size, checked
+from temporal_ably._temporal.sink import check_fields, check_size, checked
 from temporal_ably._temporal.stream_parts import StreamPart, ToolCallPart
 from temporal_ably.errors import EncodeError
 
@@ -55,6 +55,7 @@ class ActivityStream:
         self._calls = 0
         self._message = 0
         self._message_used = False
+        self._metadata: dict[str, Json] = {}
         self._growing: tuple[str, int] | None = None
         self._open: dict[tuple[str, str], int] = {}
         self._input_bytes: dict[int, int] = {}
@@ -373,6 +374,7 @@ class ActivityStream:
             raise EncodeError(
                 f"unable to begin the {part.kind} part {part.id!r}; it is open already; end it first, or use another id"
             )
+        check_fields(part.kind, part.fields)
         self._end_growing()
         self._open[place] = self._new_part(part)
 
@@ -397,8 +399,10 @@ class ActivityStream:
         self._input_bytes[key] = size
 
     def _close(self, action: Close) -> None:
-        key = self._open.pop((action.kind, action.id), None)
+        key = self._open.get((action.kind, action.id))
         if key is not None:
+            check_fields(action.kind, action.fields)
+            del self._open[action.kind, action.id]
             self._input_bytes.pop(key, None)
             # The publisher numbers the parts of a message anew; a tool call keeps its id.
             fields = {name: value for name, value in action.fields.items() if name != "id"}
@@ -412,16 +416,8 @@ class ActivityStream:
             )
 
     def _emit(self, part: Whole) -> None:
-        from temporal_ably.codec.vercel import CODEC
-
         if part.kind in ("start", "finish", "message-metadata"):
-            if part.kind == "start":
-                self._next_message()
-            # As it was encoded: what the user changes later changes nothing.
-            metadata = CODEC.describe(part.kind, part.fields).get("messageMetadata")
-            if isinstance(metadata, dict):
-                check_size(part)
-                self._sink.set_metadata(self._message, metadata)
+            self._add_metadata(part)
         elif part.kind in _HELD_BACK:
             if part.kind != "finish-step":
                 self._close_open("cancelled")
@@ -430,8 +426,25 @@ class ActivityStream:
             pass  # Each message begins with one.
         else:
             if part.kind == "tool-input-error":
+                check_size(part)
                 self._close_call(part.fields["toolCallId"])
             self._add(part)
+
+    def _add_metadata(self, part: Whole) -> None:
+        from temporal_ably.codec.message import message_metadata
+        from temporal_ably.codec.vercel import CODEC
+
+        # As it was encoded: what the user changes later changes nothing.
+        metadata = CODEC.describe(part.kind, part.fields).get("messageMetadata")
+        begins = part.kind == "start" and self._message_used
+        # It goes out whole each time.
+        merged = {**({} if begins else self._metadata), **(metadata if isinstance(metadata, dict) else {})}
+        check_size(message_metadata(merged))
+        if part.kind == "start":
+            self._next_message()
+        self._metadata = merged
+        if isinstance(metadata, dict):
+            self._sink.set_metadata(self._message, metadata)
 
     def _close_call(self, call_id: str) -> None:
         key = self._open.pop(("tool-input", call_id), None)
@@ -483,7 +496,9 @@ class ActivityStream:
     def close_part(self, key: int) -> None:
         """End a part of its own."""
         with self._lock:
-            self._sink.close(key, {}, "complete")
+            # The end of the activity has ended it.
+            if not self._ended:
+                self._sink.close(key, {}, "complete")
 
     def _close_open(self, status: Status) -> None:
         self._end_growing()
@@ -498,6 +513,7 @@ class ActivityStream:
         if self._message_used:
             self._message += 1
             self._message_used = False
+            self._metadata = {}
 
     def _goes_on(self) -> bool:
         if self._ended and not self._said_late:

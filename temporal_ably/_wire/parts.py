@@ -36,6 +36,13 @@ class Streamed:
 
 
 def size_bytes(part: Whole) -> int:
-    """Give the size of a whole part as it counts against Ably's message limit, its headers' rest left out."""
-    data = part.data if isinstance(part.data, str) else json.dumps(part.data, ensure_ascii=False)
-    return len(data.encode()) + sum(len(name) + len(value.encode()) for name, value in part.fields.items())
+    """Give the size of a whole part as it counts against Ably's message limit, its headers' fixed rest left out."""
+    # What is no text, the SDK sends as JSON in ASCII. Source: ably 3.1.4, ``Message.as_dict``.
+    data = part.data if isinstance(part.data, str) else json.dumps(part.data)
+    return len(data.encode()) + fields_bytes(part.fields)
+
+
+def fields_bytes(fields: Mapping[str, str]) -> int:
+    """Give the size of a part's fields, which stand on the channel twice: for the dialect, and in our tag."""
+    values = (json.dumps(value, ensure_ascii=False) for value in fields.values())
+    return 2 * (sum(map(len, fields)) + sum(len(value.encode()) for value in values))

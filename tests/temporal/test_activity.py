@@ -275,7 +275,7 @@ def test_first_attempt_replaces_nothing_and_a_later_one_does() -> None:
     [
         (Outcome(Delivery.DELIVERED), True),
         (Outcome(Delivery.HELD), False),
-        (Outcome(Delivery.DELIVERED, lost_chars=1), False),
+        (Outcome(Delivery.DELIVERED, lost=1), False),
         (Outcome(Delivery.DELIVERED, error=PublishError("refused")), False),
     ],
 )

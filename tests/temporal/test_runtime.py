@@ -61,7 +61,7 @@ def test_other_routes_have_their_own_publisher(other: dict[str, object]) -> None
 
 def test_other_timeouts_have_their_own_publisher() -> None:
     settings = load(None, dict(NOWHERE))
-    assert Runtime(settings, Timeouts(idle_s=1.0)).shared() is not Runtime(settings).shared()
+    assert Runtime(settings, timeouts=Timeouts(idle_s=1.0)).shared() is not Runtime(settings).shared()
 
 
 def test_forked_child_shares_nothing_with_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:

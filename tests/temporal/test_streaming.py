@@ -11,31 +11,28 @@ import threading
 import traceback
 import typing
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from temporalio import activity
 
-from temporal_ably import EncodeError, StreamClosedError, current_stream, streaming
-from temporal_ably._temporal.streaming import (
-    STREAMING_MARK,
-    ActivityStream,
-    active_stream,
-    reset_current,
-    set_current,
-)
+from temporal_ably import EncodeError, current_stream, streaming
+from temporal_ably._temporal.stream import ActivityStream
+from temporal_ably._temporal.streaming import active_stream
+from temporal_ably.codec import adapters, register_adapter
+from tests.temporal.record import Record, current
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from tests.nowhere import Unknown  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
 
 FORKS = """
 import os, sys
-from temporal_ably._temporal.streaming import ActivityStream, current_stream, set_current
-from tests.temporal.test_streaming import Record
+from temporal_ably._temporal.stream import ActivityStream
+from temporal_ably._temporal.streaming import current_stream, set_current
+from tests.temporal.record import Record
 
 record = Record()
 set_current(ActivityStream(record))
@@ -50,162 +47,12 @@ print("parent", record.events)
 """
 
 
-class Record:
-    """A sink that keeps what it is told, as lines."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-        self.touches = 0
-
-    def open_part(self, key: int, message: int) -> None:
-        self.events.append(f"open {key} in {message}")
-
-    def text(self, key: int, text: str) -> None:
-        self.events.append(f"{key} {text}")
-
-    def close_part(self, key: int) -> None:
-        self.events.append(f"close {key}")
-
-    def touched(self) -> None:
-        self.touches += 1
-
-
-@contextmanager
-def current(stream: ActivityStream) -> Generator[None, None, None]:
-    token = set_current(stream)
-    try:
-        yield
-    finally:
-        reset_current(token)
-
-
 @pytest.fixture
 def record() -> Iterator[Record]:
     """The sink of the stream that is current during the test."""
     record = Record()
     with current(ActivityStream(record)):
         yield record
-
-
-# The stream.
-
-
-def test_consecutive_text_extends_one_part() -> None:
-    record = Record()
-    stream = ActivityStream(record)
-    stream.text("a")
-    stream.text("b")
-    assert record.events == ["open 1 in 0", "1 a", "1 b"]
-
-
-def test_empty_text_opens_nothing() -> None:
-    record = Record()
-    stream = ActivityStream(record)
-    stream.text("")
-    with stream.text_part() as part:
-        part.text("")
-    assert record.events == ["open 1 in 0", "close 1"]
-
-
-def test_part_of_its_own_closes_the_running_text() -> None:
-    record = Record()
-    stream = ActivityStream(record)
-    stream.text("a")
-    with stream.text_part() as one, stream.text_part() as other:
-        one.text("b")
-        other.text("c")
-        one.text("d")
-    stream.text("e")
-    assert record.events == [
-        *["open 1 in 0", "1 a", "close 1"],
-        *["open 2 in 0", "open 3 in 0", "2 b", "3 c", "2 d", "close 3", "close 2"],
-        *["open 4 in 0", "4 e"],
-    ]
-
-
-def test_part_is_closed_when_its_block_fails() -> None:
-    record = Record()
-
-    def fail() -> None:
-        with ActivityStream(record).text_part():
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert record.events[-1] == "close 1"
-
-
-def test_closed_part_refuses_text_and_a_second_close_is_harmless() -> None:
-    record = Record()
-    part = ActivityStream(record).text_part()
-    part.close()
-    part.close()
-    with pytest.raises(StreamClosedError, match=r"unable to extend a text part; it is closed; begin a new one"):
-        part.text("late")
-    assert record.events == ["open 1 in 0", "close 1"]
-
-
-def test_new_message_closes_the_running_text_and_counts_only_used_ones() -> None:
-    record = Record()
-    stream = ActivityStream(record)
-    stream.message()
-    stream.text("a")
-    stream.message()
-    stream.message()
-    stream.text("b")
-    assert record.events == ["open 1 in 0", "1 a", "close 1", "open 2 in 1", "2 b"]
-
-
-@pytest.mark.parametrize("chunk", [b"bytes", 1, None, {"text": "x"}])
-def test_chunk_that_is_no_text_is_refused_by_its_type(chunk: Any) -> None:
-    stream = ActivityStream(Record())
-    for write in (stream.text, stream.text_part().text):
-        with pytest.raises(EncodeError, match=rf"chunk of type {type(chunk).__name__}; only str chunks are understood"):
-            write(chunk)
-
-
-def test_text_that_utf8_cannot_hold_is_refused() -> None:
-    record = Record()
-    with pytest.raises(EncodeError, match="pass text that UTF-8 can hold"):
-        ActivityStream(record).text("half a pair: \ud83d")
-    assert record.events == []
-
-
-def test_whatever_is_written_after_the_end_is_dropped_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
-    record = Record()
-    stream = ActivityStream(record)
-    part = stream.text_part()
-    stream.end()
-    late: list[Callable[[], object]] = [
-        lambda: stream.text("late"),
-        stream.message,
-        stream.text_part,
-        lambda: part.text("late"),
-    ]
-    for write in late:
-        write()
-    assert caplog.messages == ["unable to stream; the activity is over; what a task or thread of it writes is dropped"]
-    assert record.events == ["open 1 in 0"]
-
-
-def test_threads_may_share_a_stream_and_a_part() -> None:
-    record = Record()
-    stream = ActivityStream(record)
-    part = stream.text_part()
-
-    def write() -> None:
-        for _ in range(100):
-            stream.text("x")
-            part.text("y")
-
-    threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert record.events.count("1 y") == 400
-    assert record.events.count("2 x") == 400
-    assert len(record.events) == 802
 
 
 # Which stream is current.
@@ -321,7 +168,6 @@ async def test_methods_stream(record: Record) -> None:
 def test_annotations_say_what_temporal_decodes_though_they_are_postponed(function: Callable[..., object]) -> None:
     assert typing.get_type_hints(function)["return"] is str
     assert inspect.signature(function).return_annotation is str
-    assert getattr(function, STREAMING_MARK) is True
 
 
 def test_name_documentation_and_parameters_are_kept() -> None:
@@ -343,6 +189,83 @@ def test_temporal_takes_a_decorated_generator_for_an_async_activity() -> None:
         [str],
         str,
     )
+
+
+async def test_decorated_generator_hides_the_round_trip_of_its_opening(record: Record) -> None:
+    await words("a")
+    letters("a")
+    assert (record.early, record.touches) == (2, 2)
+
+
+# Chunks that are no text.
+
+
+@dataclass
+class Token:
+    text: str
+
+
+@pytest.fixture
+def adapter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapters, "_factories", {})
+    register_adapter(Token, lambda: lambda token: [token.text])
+
+
+@streaming
+async def model() -> AsyncIterator[str | Token | dict[str, Any]]:
+    yield {"type": "reasoning-start", "id": "r"}
+    yield {"type": "reasoning-delta", "id": "r", "delta": "hm"}
+    yield {"type": "reasoning-end", "id": "r"}
+    yield {"type": "text-start", "id": "t"}
+    yield {"type": "text-delta", "id": "t", "delta": "to"}
+    yield {"type": "text-end", "id": "t"}
+    yield {"type": "data-x", "data": "d"}
+    yield Token(" be")
+    yield " or"
+    yield {"type": "finish"}
+
+
+@pytest.mark.usefixtures("adapter")
+async def test_result_is_the_text_of_the_answer_whatever_else_was_streamed(record: Record) -> None:
+    assert await model() == "to be or"
+    assert record.events == [
+        *["open 1 reasoning in 0", "1 hm", "close 1"],
+        *["open 2 in 0", "2 to", "close 2"],
+        *['data-x "d" in 0', "open 3 in 0", "3  be", "3  or"],
+    ]
+
+
+@pytest.mark.usefixtures("adapter")
+async def test_result_is_the_same_without_a_worker() -> None:
+    assert await model() == "to be or"
+
+
+@pytest.mark.usefixtures("adapter")
+async def test_reducer_gets_the_chunks_as_they_were_yielded(record: Record) -> None:
+    def names(chunks: Sequence[str | Token | dict[str, Any]]) -> list[str]:
+        return [type(chunk).__name__ for chunk in chunks]
+
+    @streaming(reducer=names)
+    def now() -> Iterator[str | Token | dict[str, Any]]:
+        yield Token("a")
+        yield {"type": "data-x", "data": "d"}
+        yield "b"
+
+    assert now() == ["Token", "dict", "str"]
+    assert inspect.signature(now).return_annotation == list[str]
+
+
+async def test_chunk_out_of_order_is_an_error_at_the_users_own_yield_and_no_part_of_the_result(record: Record) -> None:
+    @streaming(reducer=list)
+    async def soon() -> AsyncIterator[Any]:
+        yield "a"
+        try:
+            yield {"type": "text-delta", "id": "t", "delta": "b"}
+        except EncodeError:
+            yield "c"
+
+    assert await soon() == ["a", "c"]
+    assert record.events == ["open 1 in 0", "1 a", "1 c"]
 
 
 # The reducer.
