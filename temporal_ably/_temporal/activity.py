@@ -264,7 +264,8 @@ class AttemptSink:
     def leave(self) -> None:
         """End what telemetry tells of the attempt, if nothing else did: it will be completed from elsewhere."""
         if self._account is not None and not self._account.ended:
-            self._end_account({}, "")
+            # Behind the chunks that are on their way, which nobody has waited for.
+            self._registered()[0].publisher.post(lambda _: self._end_account({}, ""))
 
     def _end_account(self, attributes: Mapping[str, str | int], error: str) -> None:
         shared, attempt = self._registered()

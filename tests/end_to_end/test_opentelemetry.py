@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, TracingInterceptor, create_tracer_provider
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from temporal_ably import session_name, streaming
+from temporal_ably import current_stream, session_name, streaming
 from temporal_ably.envelope import Envelope
 from tests.end_to_end.ask import Ask, Question
 from tests.end_to_end.checkpoints import ADDRESS, Checkpoints, checkpoint
 from tests.end_to_end.line import Seen
 from tests.end_to_end.processes import Workers
+from tests.end_to_end.stage import HEARTBEAT_THROTTLE
 from tests.hearing import Ear, attributes_of, dump_spans, hearing, linked_from, traceparent_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,29 @@ async def stand_still() -> AsyncIterator[str]:
     yield "a time"
 
 
-ACTIVITIES = [speak, speak_in_a_thread, stay_silent, falter, stand_still]
+@activity.defn
+async def fall_silent() -> str:
+    if activity.info().attempt == 1:
+        current_stream().text("Once upon ")
+        raise ApplicationError(SAID)
+    current_stream()
+    return ""
+
+
+@activity.defn
+async def leave_it_to_others() -> str:
+    current_stream().text("Once upon ")
+    activity.raise_complete_async()
+
+
+@activity.defn
+@streaming
+async def be_cancelled() -> AsyncIterator[str]:
+    yield "Once upon "
+    await checkpoint("cancelled here", beating=True)
+
+
+ACTIVITIES = [fall_silent, leave_it_to_others, speak, speak_in_a_thread, stay_silent, falter, stand_still]
 
 
 @pytest.fixture
@@ -185,6 +208,68 @@ async def test_activity_that_does_not_stream_has_no_span_of_ours(stage: Stage, e
     async with stage.interceptor() as ably:
         await ask(stage, Question("stay_silent"), interceptors=[ably])
     assert dump_spans(ear) == []
+
+
+async def test_silent_retry_has_no_span_of_ours_and_leaves_that_of_its_activity_on_the_wire(
+    stage: Stage, temporal: Temporal, ear: Ear
+) -> None:
+    async with stage.interceptor() as ably:
+        client = await temporal.connect([TracingInterceptor()])
+        workflow_id = await ask(stage, Question("fall_silent"), client=client, interceptors=[ably])
+    (stream,) = ear.named("Stream:fall_silent")
+    _, retry = ear.named("RunActivity:fall_silent")
+    assert traceparents(stage, workflow_id) == [traceparent_of(stream), traceparent_of(retry)]
+    assert dump_spans(ear).count("      Stream:fall_silent") == 1
+
+
+async def test_span_ends_with_the_function_of_an_activity_that_is_completed_from_elsewhere(
+    stage: Stage, ear: Ear
+) -> None:
+    async with (
+        stage.interceptor() as ably,
+        Worker(
+            stage.client,
+            task_queue=stage.name,
+            workflows=[Ask],
+            activities=[leave_it_to_others],
+            interceptors=[ably],
+        ),
+    ):
+        handle = await stage.client.start_workflow(
+            Ask.run, Question("leave_it_to_others"), id=stage.workflow_id(), task_queue=stage.name
+        )
+        await stage.server.wait_for(lambda _: "Once upon " in stage.written(handle.id))
+        await stage.client.get_async_activity_handle(
+            workflow_id=handle.id, run_id=handle.first_execution_run_id, activity_id="1"
+        ).complete("done")
+        assert await handle.result() == "done"
+    (span,) = ear.spans
+    assert attributes_of(span)["temporal_ably.chunks"] == 1
+    assert "temporal_ably.reason" not in attributes_of(span)
+    assert span.status.is_unset
+
+
+async def test_cancelled_attempt_is_no_error(stage: Stage, checkpoints: Checkpoints, ear: Ear) -> None:
+    async with (
+        stage.interceptor() as ably,
+        Worker(
+            stage.client,
+            task_queue=stage.name,
+            workflows=[Ask],
+            activities=[be_cancelled],
+            interceptors=[ably],
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        ),
+    ):
+        question = Question("be_cancelled", heartbeat=10, wait_for_cancellation=True)
+        handle = await stage.client.start_workflow(Ask.run, question, id=stage.workflow_id(), task_queue=stage.name)
+        await checkpoints.reached("cancelled here")
+        await handle.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+    (span,) = ear.spans
+    assert attributes_of(span)["temporal_ably.reason"] == "cancelled"
+    assert span.status.is_unset
 
 
 # Links.
