@@ -149,8 +149,18 @@ def test_missing_key_is_told_with_every_way_out(monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(SettingsError) as caught:
         load(None, {})
     assert "ABLY_API_KEY is not set" in str(caught.value)
+    assert "auth_callback=" in str(caught.value)
     assert "`temporal-ably dev`" in str(caught.value)
     assert "ABLY_ENABLED=0" in str(caught.value)
+
+
+def test_no_key_is_needed_where_something_else_gives_access() -> None:
+    assert load(None, {}, needs_key=False).api_key is None
+
+
+def test_key_is_checked_though_none_is_needed() -> None:
+    with pytest.raises(SettingsError, match="unable to use ABLY_API_KEY"):
+        load(None, {"api_key": "top-secret"}, needs_key=False)
 
 
 def test_no_key_is_needed_when_off() -> None:

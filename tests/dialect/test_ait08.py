@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import pytest
 from hypothesis import given
@@ -24,6 +24,9 @@ from temporal_ably._wire.events import (
 from temporal_ably._wire.operations import Message
 from temporal_ably._wire.parts import Json, Status, Streamed, Whole
 from temporal_ably.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 RUN = Run("r", "r/in")
 STEP = Step(RUN, ":0:1", "s1")
@@ -75,7 +78,7 @@ events = st.one_of(
     st.builds(RunClosed, runs, st.sampled_from(get_args(RunReason)), st.none() | names),
     st.builds(StepOpened, steps),
     st.builds(StepClosed, steps, st.sampled_from(get_args(StepReason))),
-    st.builds(PartEmitted, steps, names, st.builds(Whole, names, fields, json_values)),
+    st.builds(PartEmitted, steps, names, st.builds(Whole, names, fields, json_values, st.booleans())),
     st.builds(
         PartText,
         steps,
@@ -85,6 +88,10 @@ events = st.one_of(
         st.sampled_from(get_args(Status)),
     ),
 )
+
+
+def ai(message: Message) -> Mapping[str, Mapping[str, str]]:
+    return cast("Mapping[str, Mapping[str, str]]", message.extras["ai"])
 
 
 def as_read(event: Event, serial: str) -> Event:
@@ -103,14 +110,14 @@ def as_read(event: Event, serial: str) -> Event:
 def test_frame_has_exactly_the_headers_of_the_dialect(event: Event, name: str, headers: dict[str, str]) -> None:
     message = ait08.encode(event)
     assert message.name == name
-    assert message.extras["ai"]["transport"] == headers
+    assert ai(message)["transport"] == headers
 
 
 @pytest.mark.parametrize("event", [event for event, name, _ in FRAMES if name != "ai-output"], ids=repr)
 def test_lifecycle_frame_has_neither_data_nor_codec_headers(event: Event) -> None:
     message = ait08.encode(event)
     assert message.data is None
-    assert set(message.extras["ai"]) == {"transport"}
+    assert set(ai(message)) == {"transport"}
 
 
 def test_output_without_a_payload_carries_empty_data() -> None:
@@ -119,7 +126,7 @@ def test_output_without_a_payload_carries_empty_data() -> None:
 
 def test_output_names_its_kind_beside_the_fields_of_the_codec() -> None:
     message = ait08.encode(PartEmitted(STEP, "m", Whole("start", {"messageId": "m"})))
-    assert message.extras["ai"]["codec"] == {"kind": "start", "messageId": "m"}
+    assert ai(message)["codec"] == {"kind": "start", "messageId": "m"}
 
 
 def test_failed_run_without_a_text_gets_a_generic_one() -> None:
@@ -152,7 +159,7 @@ def test_message_that_is_not_an_agents_reads_as_none(message: Message) -> None:
 
 def without(message: Message, header: str) -> Message:
     transport = {name: value for name, value in ait08.transport_headers(message.extras).items() if name != header}
-    return replace(message, extras={"ai": {**message.extras["ai"], "transport": transport}})
+    return replace(message, extras={"ai": {**ai(message), "transport": transport}})
 
 
 @pytest.mark.parametrize(
@@ -175,7 +182,7 @@ def test_status_outside_the_closed_set_is_refused() -> None:
     message = ait08.encode(PartText(STEP, "m", Streamed("text", "0", {}), "", "streaming"))
     odd = {**ait08.transport_headers(message.extras), "status": "paused"}
     with pytest.raises(DecodeError, match="'paused' is none of"):
-        ait08.decode(replace(message, extras={"ai": {**message.extras["ai"], "transport": odd}}), "s1")
+        ait08.decode(replace(message, extras={"ai": {**ai(message), "transport": odd}}), "s1")
 
 
 def test_output_of_a_step_that_names_no_attempt_is_read() -> None:
@@ -196,7 +203,16 @@ def test_header_that_is_no_string_is_absent() -> None:
     assert ait08.decode(Message("ai-run-start", None, {"ai": {"transport": headers}}), "s2") == RunOpened(Run("r", ""))
 
 
-def test_ephemeral_output_is_read_as_such() -> None:
+def test_ephemeral_output_says_so_to_ably_and_is_read_as_such() -> None:
+    passing = PartEmitted(STEP, "m", Whole("data-x", {}, {}, ephemeral=True))
+    message = ait08.encode(passing)
+    assert message.extras["ephemeral"] is True
+    assert ait08.decode(message, "s2") == passing
+
+
+@pytest.mark.parametrize("mark", [None, 1, "true", False])
+def test_output_is_ephemeral_only_where_ably_takes_it_for_that(mark: Any) -> None:
     message = ait08.encode(PartEmitted(STEP, "m", Whole("data-x", {}, {})))
-    event = ait08.decode(replace(message, extras={**message.extras, "ephemeral": True}), "s2")
-    assert event == PartEmitted(STEP, "m", Whole("data-x", {}, {}, ephemeral=True))
+    assert "ephemeral" not in message.extras
+    event = ait08.decode(replace(message, extras={**message.extras, "ephemeral": mark}), "s2")
+    assert event == PartEmitted(STEP, "m", Whole("data-x", {}, {}))

@@ -11,6 +11,7 @@ from temporal_ably import AblyInterceptor, AblySettings, SettingsError, current_
 from temporal_ably._temporal.activity import ActivityInbound
 from temporal_ably._temporal.workflow import CLOSED_HINT, TEMPLATE, WorkflowInbound
 from temporal_ably._wire.identity import DEFAULT_TEMPLATE, Binding
+from temporal_ably.testing.recorder import AblyRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -36,6 +37,37 @@ def test_one_object_serves_clients_and_workers() -> None:
 def test_missing_key_is_told_by_the_constructor() -> None:
     with pytest.raises(SettingsError, match="ABLY_API_KEY is not set"):
         AblyInterceptor()
+
+
+async def give_token(params: dict[str, object]) -> object:
+    raise NotImplementedError(params)
+
+
+@pytest.mark.parametrize("argument", ["auth_callback", "recorder"])
+def test_whoever_has_another_way_in_needs_no_key(argument: str) -> None:
+    ways: dict[str, Any] = {"auth_callback": give_token, "recorder": AblyRecorder()}
+    AblyInterceptor(**{argument: ways[argument]})
+    with pytest.raises(SettingsError, match="pass auth_callback="):
+        AblyInterceptor(**{argument: None})
+
+
+@pytest.mark.parametrize("argument", ["auth_callback", "on_part"])
+def test_argument_that_must_be_a_function_and_is_none_is_told_by_the_constructor(argument: str) -> None:
+    wrong: dict[str, Any] = {argument: "not a function"}
+    with pytest.raises(SettingsError, match=rf"unable to use the argument {argument}; it is str; pass a function"):
+        AblyInterceptor(api_key=KEY, **wrong)
+
+
+def test_unknown_argument_is_told_by_the_constructor() -> None:
+    with pytest.raises(SettingsError, match="unable to use the argument on_parts; there is no such setting"):
+        AblyInterceptor(api_key=KEY, on_parts=print)
+
+
+def test_agent_name_is_a_name_or_a_function() -> None:
+    for name in ("Ada", lambda info: info.activity_type):  # pyright: ignore[reportUnknownLambdaType, reportUnknownMemberType, reportUnknownVariableType]
+        runtime = AblyInterceptor(api_key=KEY, agent_name=name)._runtime  # pyright: ignore[reportUnknownArgumentType]
+        assert runtime is not None
+        assert runtime.options.agent_name is name
 
 
 def test_settings_come_from_arguments_a_whole_set_or_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import inspect
 import logging
 import subprocess
@@ -18,15 +17,15 @@ import pytest
 from temporalio import activity
 
 from temporal_ably import EncodeError, current_stream, streaming
-from temporal_ably._temporal.stream import ActivityStream
 from temporal_ably._temporal.streaming import active_stream
 from temporal_ably.codec import adapters, register_adapter
-from tests.temporal.record import Record, current
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.nowhere import Unknown  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+    from temporal_ably._temporal.stream import ActivityStream
+    from tests.temporal.record import Record
+
 
 FORKS = """
 import os, sys
@@ -45,14 +44,6 @@ os.waitpid(child, 0)
 current_stream().text("mine")
 print("parent", record.events)
 """
-
-
-@pytest.fixture
-def record() -> Iterator[Record]:
-    """The sink of the stream that is current during the test."""
-    record = Record()
-    with current(ActivityStream(record)):
-        yield record
 
 
 # Which stream is current.
@@ -268,71 +259,6 @@ async def test_chunk_out_of_order_is_an_error_at_the_users_own_yield_and_no_part
     assert record.events == ["open 1 in 0", "1 a", "1 c"]
 
 
-# The reducer.
-
-
-@dataclass
-class Answer:
-    chunks: Sequence[str]
-
-
-def count(chunks: Sequence[str]) -> int:
-    return len(chunks)
-
-
-def unknown_to_the_interpreter(chunks: Unknown) -> Answer:  # pyright: ignore[reportUnknownParameterType]
-    return Answer(typing.cast("Sequence[str]", chunks))
-
-
-class Counter:
-    def __call__(self, chunks: Sequence[str]) -> Answer:
-        return Answer(chunks)
-
-
-@pytest.mark.parametrize(
-    ("reducer", "result", "returned"),
-    [
-        (count, 2, int),
-        (list, ["a", "b"], list),
-        (Answer, Answer(["a", "b"]), Answer),
-        (unknown_to_the_interpreter, Answer(["a", "b"]), Answer),
-        (Counter(), Answer(["a", "b"]), Answer),
-        (functools.partial(count), 2, int),
-        (lambda chunks: len(chunks), 2, inspect.Signature.empty),  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-        (max, "b", inspect.Signature.empty),
-    ],
-    ids=["function", "built-in type", "class", "type-checked names", "object", "partial", "lambda", "built-in"],
-)
-async def test_reducer_makes_the_result_and_says_its_type(
-    record: Record, reducer: Callable[[Sequence[str]], object], result: object, returned: object
-) -> None:
-    @streaming(reducer=reducer)
-    async def soon() -> AsyncIterator[str]:
-        yield "a"
-        yield "b"
-
-    @streaming(reducer=reducer)
-    def now() -> Iterator[str]:
-        yield from "ab"
-
-    assert (await soon(), now()) == (result, result)
-    for function in (soon, now):
-        assert inspect.signature(function).return_annotation is returned
-        assert typing.get_type_hints(function).get("return", inspect.Signature.empty) is returned
-    assert record.events == ["open 1 in 0", "1 a", "1 b", "1 a", "1 b"]
-
-
-def test_reducer_whose_result_type_is_unknown_at_run_time_is_refused() -> None:
-    def reduce(chunks: Sequence[str]) -> Unknown:  # pyright: ignore[reportUnknownParameterType]
-        raise NotImplementedError
-
-    def now() -> Iterator[str]:
-        yield "a"
-
-    with pytest.raises(TypeError, match=r"name 'Unknown' is not defined; import it outside `if TYPE_CHECKING`"):
-        streaming(reducer=reduce)(now)  # pyright: ignore[reportUnknownArgumentType]
-
-
 # Misuse.
 
 
@@ -343,6 +269,10 @@ def test_wrong_order_of_decorators_is_refused_with_the_right_one() -> None:
 
     with pytest.raises(TypeError, match=r"put @activity\.defn on top and @streaming right under it"):
         streaming(answer)
+
+
+def count(chunks: Sequence[str]) -> int:
+    return len(chunks)
 
 
 @pytest.mark.parametrize("function", [count, len, asyncio.sleep, "text"])

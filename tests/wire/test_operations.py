@@ -22,3 +22,12 @@ def test_size_of_a_publish_is_the_sum_of_its_messages() -> None:
 
 def test_size_of_structured_data_is_that_of_its_json() -> None:
     assert size_bytes(Publish((Message("n", {"a": [1]}, {}),))) == len("n") + len('{"a": [1]}') + len("{}")
+
+
+def test_size_counts_that_a_message_is_ephemeral() -> None:
+    assert size_bytes(Publish((Message("n", "", {"ephemeral": True}),))) == len("n") + len('{"ephemeral": true}')
+
+
+def test_update_without_data_is_one_that_leaves_it_as_it_is() -> None:
+    mark = Update("s1", Message("ai-output", None, {}))
+    assert messages_of(mark)[0].data is None
