@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from temporal_ably._wire.parts import Whole
 
 # With its headers a message is some 1 KiB larger than its part, and all of a publish count as one.
-_PARTS = 8
+# And all are refused together: what a limited account never takes at once would never get through.
+_PARTS = 4
 _BYTES = 32 * 1024
 
 
@@ -39,7 +40,7 @@ class Bundle:
 
     def takes(self, size: int) -> bool:
         """Whether a part of ``size`` bytes may still join."""
-        fits = len(self.wholes) < _PARTS and self._whole_bytes + size <= _BYTES
+        fits = self.cost < _PARTS and self._whole_bytes + size <= _BYTES
         return fits and self.stream is None and not self._sealed
 
     def add(self, message: int, part: Whole) -> None:

@@ -46,12 +46,18 @@ def ids(operation: Operation) -> list[str | None]:
 
 def test_parts_that_follow_each_other_are_one_publish_with_an_id_each() -> None:
     it = sender()
-    emit(it, data("a"), data("b"))
+    emit(it, data("a"))
     it.attempt.open_part(1, 0, TEXT, 0.0)
     it.round()
     [(ticket, operation)] = it.take()
-    assert it.sent[-1] == f"{BEGIN} + data-a + data-b + create 0.0 '' streaming"
-    assert ticket.cost == len(set(ids(operation))) == 5
+    assert it.sent[-1] == f"{BEGIN} + data-a + create 0.0 '' streaming"
+    assert ticket.cost == len(set(ids(operation))) == 4
+
+
+def test_no_publish_is_larger_than_what_a_narrow_account_takes_at_once() -> None:
+    it = sender()
+    emit(it, *[data(name) for name in "abcdef"])
+    assert it.flush()[2:] == [f"{BEGIN} + data-a + data-b", "data-c + data-d + data-e + data-f"]
 
 
 def fresh_bundle(it: Sender) -> tuple[Ticket, Operation]:
@@ -189,7 +195,7 @@ def test_each_message_begins_once_with_its_first_part() -> None:
     emit(it, FILE, FILE)
     emit(it, FILE, message=1)
     it.attempt.open_part(1, 0, TEXT, 0.0)
-    assert it.flush()[2:] == [f"{BEGIN} + file + file + {BEGIN} + file + create 0.0 '' streaming"]
+    assert " + ".join(it.flush()[2:]) == f"{BEGIN} + file + file + {BEGIN} + file + create 0.0 '' streaming"
     assert [start.message_id for start in starts(it)] == ["run/:0:1/0", "run/:0:1/1"]
 
 
