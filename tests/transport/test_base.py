@@ -28,3 +28,17 @@ def test_every_timeout_is_a_positive_number_of_seconds() -> None:
 
 def test_refused_things_are_tried_again_more_seldom_than_lost_ones() -> None:
     assert Timeouts().refused_pause_s > Timeouts().operation_s
+
+
+async def give_token(params: dict[str, object]) -> object:
+    raise NotImplementedError(params)
+
+
+def test_credentials_with_another_callback_have_a_publisher_of_their_own() -> None:
+    with_callback = replace(CREDENTIALS, key="", auth_callback=give_token)
+    assert with_callback == replace(with_callback)
+    assert with_callback != replace(CREDENTIALS, key="")
+
+
+def test_callback_is_not_shown() -> None:
+    assert "give_token" not in repr(replace(CREDENTIALS, auth_callback=give_token))

@@ -172,3 +172,38 @@ def test_secret_that_is_part_of_another_key_leaves_nothing_of_it_behind(redactio
     redaction.register("one.key:shared")
     redaction.register("shared.key:s/hidden")
     assert redaction.text("?key=shared.key%3As%2Fhidden&v=5") == "?key=[secret]&v=5"
+
+
+# Tokens that Ably or the user's callback gave.
+
+OPAQUE = "appid.opaque-token+of/ably=="
+
+
+@pytest.mark.parametrize(
+    "form",
+    [OPAQUE, urllib.parse.quote(OPAQUE, safe=""), base64.b64encode(OPAQUE.encode()).decode()],
+    ids=["plain", "in a URL", "in a header"],
+)
+def test_token_is_blotted_out_in_each_form_in_which_it_travels(redaction: Redaction, form: str) -> None:
+    secrets.guard_token(OPAQUE)
+    assert redaction.text(f"before {form} after {KEY}") == "before [secret] after [secret]"
+
+
+def test_old_tokens_are_forgotten_and_keys_never(redaction: Redaction) -> None:
+    for number in range(120):
+        redaction.register_token(f"opaque-token-{number:04}")
+    assert redaction.text("opaque-token-0119 opaque-token-0000") == "[secret] opaque-token-0000"
+    assert len(redaction._pattern.pattern) < 20_000
+    assert redaction.text(KEY) == "[secret]"
+
+
+def test_same_token_again_drives_no_other_out(redaction: Redaction) -> None:
+    redaction.register_token("opaque-token-first")
+    for _ in range(120):
+        redaction.register_token("opaque-token-second")
+    assert redaction.text("opaque-token-first") == "[secret]"
+
+
+def test_empty_token_does_not_blot_out_everything(redaction: Redaction) -> None:
+    redaction.register_token("")
+    assert redaction.text("plain text") == "plain text"
