@@ -44,6 +44,12 @@ class SpeaksItself:
         stream.message()
         with stream.text_part() as part:
             part.text("more")
+        stream.reasoning("hm")
+        with stream.tool_call_part("look") as call:
+            call.text("{}")
+        stream.tool_result(call.call_id, {"found": 1})
+        stream.metadata(model="small")
+        stream.write({"type": "data-x", "data": "d"})
         return "went on"
 
 
