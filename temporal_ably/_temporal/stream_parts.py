@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from temporal_ably._temporal.stream import ActivityStream
+    from temporal_ably._temporal.writer import Writer
 
 
 class StreamPart:
     """A text or reasoning part that may grow beside others; a context manager. Safe to use from any thread.
 
     Args:
-        stream: the stream that it is of.
+        writer: what it is written by.
         kind: ``text`` or ``reasoning``.
-        key: its key there, 0 where nothing goes anywhere any more.
     """
 
-    def __init__(self, stream: ActivityStream, kind: str, key: int) -> None:
-        self._stream = stream
+    def __init__(self, writer: Writer, kind: str) -> None:
+        self._writer = writer
         self._kind = kind
-        self._key = key
+        self._key = writer.begin(kind)
         self._closed = False
 
     def text(self, chunk: str) -> None:
@@ -46,13 +46,13 @@ class StreamPart:
             raise StreamClosedError(
                 f"unable to extend a {self._kind} part; it is closed; begin a new one with {self._kind}_part()"
             )
-        self._stream.extend_part(self._key, text)
+        self._writer.extend(self._key, text)
 
     def close(self) -> None:
         """End the part. Closing twice is harmless."""
         if not self._closed:
             self._closed = True
-            self._stream.close_part(self._key)
+            self._writer.close(self._key)
 
     def __enter__(self) -> StreamPart:
         """Give the part."""
