@@ -282,6 +282,8 @@ class ActivityStream:
         return "".join([self.write(each) for each in self._adapted(chunk)])
 
     def _adapted(self, chunk: object) -> Iterable[object]:
+        if self._writer.mute:
+            return ()
         from temporal_ably.codec.adapters import adapter_factory
 
         factory = adapter_factory(chunk)

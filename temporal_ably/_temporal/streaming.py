@@ -35,10 +35,6 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 _DEFINITION = "__temporal_activity_definition"
-_LOADED_LATE = (
-    "temporal_ably._wire.parts",
-    *(f"temporal_ably.codec.{name}" for name in ("adapters", "message", "table", "vercel")),
-)
 
 _current: ContextVar[ActivityStream | None] = ContextVar("temporal_ably_stream", default=None)
 
@@ -73,20 +69,14 @@ def current_stream() -> ActivityStream:
         logger.warning("unable to stream from a workflow; only activities stream; call current_stream() in an activity")
         # A lock is made, which the sandbox forbids.
         with workflow.unsafe.sandbox_unrestricted():
-            _load_codec()
-            return nowhere()
+            stream = nowhere()
+        stream.end(quietly=True)
+        return stream
     if activity.in_activity():
         _warn_once(activity.info().activity_type)
     else:
         logger.debug("current_stream() was called outside an activity; what is written goes nowhere")
     return nowhere()
-
-
-def _load_codec() -> None:
-    """Load what a stream loads when it is used: later, a workflow's sandbox would warn of each module."""
-    with workflow.unsafe.imports_passed_through():
-        for name in _LOADED_LATE:
-            __import__(name)
 
 
 def nowhere() -> ActivityStream:

@@ -7,6 +7,7 @@ line, and nothing of it is sent.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -50,7 +51,7 @@ class Writer:
         self._input_bytes: dict[int, int] = {}
         self._ended = False
         self._said_late = False
-        self._mute = False
+        self.mute = False
 
     # Parts that grow by themselves.
 
@@ -93,7 +94,7 @@ class Writer:
         Raises:
             EncodeError: if it cannot be streamed, or does not fit what is open.
         """
-        if self._mute:
+        if self.mute:
             # In a workflow's sandbox, nothing more may be imported.
             return ""
         from temporal_ably.codec.table import Close, Extend, Open
@@ -147,6 +148,8 @@ class Writer:
         key = self._open.get((action.kind, action.id))
         if key is not None:
             check_fields(action.kind, action.fields)
+            if action.whole is not None:
+                self._fill_input(key, action.id, action.whole)
             del self._open[action.kind, action.id]
             self._input_bytes.pop(key, None)
             # The publisher numbers the parts of a message anew; a tool call keeps its id.
@@ -159,6 +162,13 @@ class Writer:
                 f"unable to end the {action.kind} part {action.id!r}; it is not open; begin it with a "
                 f"{action.kind}-start chunk"
             )
+
+    def _fill_input(self, key: int, call_id: str, whole: Whole) -> None:
+        # Some models begin a call and give its input at once.
+        if whole.data not in ("", None) and not self._input_bytes.get(key):
+            text = json.dumps(whole.data, ensure_ascii=False, separators=(",", ":"))
+            self._count_input(key, call_id, text)
+            self._sink.extend(key, text)
 
     def _emit(self, part: Whole) -> None:
         if part.kind in ("start", "finish", "message-metadata"):
@@ -215,7 +225,7 @@ class Writer:
         """Accept nothing more; say so at the next chunk unless told to be quiet."""
         with self._lock:
             self._ended = True
-            self._said_late = self._mute = quietly
+            self._said_late = self.mute = quietly
 
     def _goes_on(self) -> bool:
         if self._ended and not self._said_late:

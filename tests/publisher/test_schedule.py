@@ -90,13 +90,14 @@ def schedule_of(*boxes: Box, rates: Rates = ROOMY) -> Schedule:
 # Order.
 
 
-def test_tombstones_go_first_then_framing_then_text() -> None:
+def test_tombstones_go_first_then_framing_then_text_then_marks() -> None:
     schedule = schedule_of(
+        Box("mark", rank=Rank.MARK, since=-99.0),
         Box("text", rank=Rank.TEXT, since=-9.0),
         Box("frame", since=5.0),
         Box("tombstone", rank=Rank.TOMBSTONE, since=9.0),
     )
-    assert go(schedule, 10.0) == ["tombstone", "frame", "text"]
+    assert go(schedule, 10.0) == ["tombstone", "frame", "text", "mark"]
 
 
 def test_of_one_rank_whoever_waited_longest_goes_first() -> None:

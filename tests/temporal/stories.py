@@ -50,6 +50,7 @@ class SpeaksItself:
         stream.tool_result(call.call_id, {"found": 1})
         stream.metadata(model="small")
         stream.write({"type": "data-x", "data": "d"})
+        stream.write(LIMIT)
         return "went on"
 
 

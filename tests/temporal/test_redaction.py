@@ -120,8 +120,8 @@ def test_what_the_function_replaces_is_replaced_in_each_kind_of_part() -> None:
 def test_what_the_end_of_a_part_says_again_does_not_undo_what_its_start_hid() -> None:
     stream, events = redacted(replacing)
     stream.write({"type": "tool-input-start", "toolCallId": "c1", "toolName": SECRET})
-    stream.write({"type": "tool-input-available", "toolCallId": "c1", "toolName": SECRET, "input": {}})
-    assert events == ["open 1 tool-input toolCallId=c1 toolName=*** in 0", "close 1"]
+    stream.write({"type": "tool-input-available", "toolCallId": "c1", "toolName": SECRET, "input": {"q": SECRET}})
+    assert events == ["open 1 tool-input toolCallId=c1 toolName=*** in 0", '1 {"q":"***"}', "close 1"]
 
 
 def test_what_the_end_of_a_part_adds_is_asked_about() -> None:

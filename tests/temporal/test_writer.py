@@ -1,20 +1,15 @@
-"""What ``write`` and ``forward`` take: text, UIMessage chunks in any order, chunks of other classes."""
+"""What chunks do to what is open, in any order: UIMessage chunks, and what each adds to the answer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
 from temporal_ably import EncodeError
-from temporal_ably.codec import adapters, register_adapter
 from tests.temporal.record import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
-
-    from temporal_ably._temporal.stream import ActivityStream
     from temporal_ably._wire.parts import Json
 
 Chunk = dict[str, "Json"]
@@ -79,6 +74,34 @@ def test_streamed_tool_call_is_closed_by_its_input_whatever_that_is() -> None:
         '1 {"q":1}',
         "close 1 toolCallId=c1 toolName=look",
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [({"q": "caf\u00e9"}, '{"q":"caf\u00e9"}'), ("all", '"all"'), ([1], "[1]"), ({}, "{}")],
+    ids=["object", "string", "list", "empty object"],
+)
+def test_input_that_comes_at_once_after_the_start_of_its_call_is_not_lost(given: Json, text: str) -> None:
+    assert events_of(call("start", toolName="look"), call("available", toolName="look", input=given))[1:] == [
+        f"1 {text}",
+        "close 1 toolCallId=c1 toolName=look",
+    ]
+
+
+@pytest.mark.parametrize("end", [{"input": ""}, {"input": None}, {}], ids=["empty", "null", "absent"])
+def test_call_whose_input_is_nothing_has_none(end: Chunk) -> None:
+    assert events_of(call("start", toolName="look"), {**call("available", toolName="look"), **end})[1:] == [
+        "close 1 toolCallId=c1 toolName=look"
+    ]
+
+
+def test_input_that_comes_at_once_and_is_too_large_leaves_the_call_open() -> None:
+    stream, events = recorded()
+    stream.write(call("start", toolName="look"))
+    with pytest.raises(EncodeError, match="unable to stream the input of tool call 'c1'"):
+        stream.write(call("available", toolName="look", input={"q": "x" * 50_000}))
+    stream.write(call("available", toolName="look", input={"q": 1}))
+    assert events[1:] == ['1 {"q":1}', "close 1 toolCallId=c1 toolName=look"]
 
 
 def test_tool_call_that_was_not_streamed_is_a_whole_part() -> None:
@@ -213,151 +236,13 @@ def test_write_gives_the_text_after_the_end_as_well() -> None:
     assert (stream.write("a"), stream.write(delta("1", "b"))) == ("a", "b")
 
 
-# Chunks of other classes.
-
-
-@dataclass
-class Token:
-    text: str
-
-
-@dataclass
-class Shout(Token):
-    pass
-
-
-@dataclass
-class Several:
-    chunks: list[object]
-
-
-@pytest.fixture(autouse=True)
-def own_adapters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapters, "_factories", {})
-
-
-class Parts:
-    """An adapter that opens a part with the first token and closes it with an empty one."""
-
-    def __init__(self) -> None:
-        self._open = False
-
-    def __call__(self, token: Token) -> Iterable[str | Chunk]:
-        if not self._open:
-            self._open = True
-            yield start("t")
-        yield delta("t", token.text) if token.text else end("t")
-
-
-def test_adapter_keeps_state_for_one_stream() -> None:
-    register_adapter(Token, Parts)
-    for _ in range(2):
-        stream, events = recorded()
-        assert [stream.write(Token(text)) for text in ("a", "b", "")] == ["a", "b", ""]
-        assert events == ["open 1 in 0", "1 a", "1 b", "close 1"]
-
-
-def test_subclass_is_taken_for_its_nearest_base() -> None:
-    register_adapter(Token, lambda: lambda token: [token.text])
-    assert events_of(Shout("a")) == ["open 1 in 0", "1 a"]
-    register_adapter(Shout, lambda: lambda token: [token.text.upper()])
-    assert events_of(Shout("a"), Token("b")) == ["open 1 in 0", "1 A", "1 b"]
-
-
-def test_base_and_subclass_share_the_adapter_of_a_stream() -> None:
-    register_adapter(Token, Parts)
-    assert events_of(Token("a"), Shout("b")) == ["open 1 in 0", "1 a", "1 b"]
-
-
-def test_adapter_may_make_chunks_of_another_class_that_has_one() -> None:
-    register_adapter(Token, lambda: lambda token: [token.text])
-    register_adapter(Several, lambda: lambda several: cast("Any", several.chunks))
-    assert events_of(Several([Token("a"), "b"])) == ["open 1 in 0", "1 a", "1 b"]
-
-
-def test_class_without_an_adapter_is_refused_with_the_way_out() -> None:
+def test_muted_stream_takes_anything_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
     stream, events = recorded()
-    with pytest.raises(EncodeError, match=r"chunk of type Token; .* temporal_ably\.codec\.register_adapter"):
-        stream.write(Token("a"))
-    assert events == []
-
-
-def test_error_of_an_adapter_is_the_users_own_and_what_it_gave_before_stays() -> None:
-    def fail(token: Token) -> Iterator[str]:
-        yield token.text
-        raise ZeroDivisionError
-
-    register_adapter(Token, lambda: fail)
-    stream, events = recorded()
-    with pytest.raises(ZeroDivisionError):
-        stream.write(Token("a"))
-    stream.write("b")
-    assert events == ["open 1 in 0", "1 a", "1 b"]
-
-
-# Forwarding.
-
-
-async def source(*chunks: Any) -> AsyncIterator[Any]:
-    for chunk in chunks:
-        yield chunk
-
-
-async def take(stream: ActivityStream, *chunks: Any) -> list[Any]:
-    return [chunk async for chunk in stream.forward(source(*chunks))]
-
-
-async def test_forward_streams_an_async_source_and_gives_its_chunks_on() -> None:
-    stream, events = recorded()
-    assert await take(stream, "a", delta_chunk := {"type": "data-x", "data": "d"}) == ["a", delta_chunk]
-    assert events == ["open 1 in 0", "1 a", "close 1", 'data-x "d" in 0']
-
-
-def test_forward_streams_a_plain_source_and_gives_its_chunks_on() -> None:
-    stream, events = recorded()
-    assert list(stream.forward(["a", "b"])) == ["a", "b"]
-    assert list(stream.forward(chunk for chunk in "cd")) == ["c", "d"]
-    assert events == ["open 1 in 0", "1 a", "1 b", "1 c", "1 d"]
-
-
-def test_forward_takes_from_the_source_only_what_is_asked_for() -> None:
-    stream, events = recorded()
-    left = iter("abc")
-    for chunk in stream.forward(left):
-        if chunk == "b":
-            break
-    assert list(left) == ["c"]
-    assert events == ["open 1 in 0", "1 a", "1 b"]
-
-
-async def test_forward_that_is_left_early_has_streamed_what_was_taken() -> None:
-    stream, events = recorded()
-    taking = stream.forward(source("a", "b", "c"))
-    async for chunk in taking:
-        if chunk == "b":
-            break
-    await taking.aclose()
-    stream.text("d")
-    assert events == ["open 1 in 0", "1 a", "1 b", "1 d"]
-
-
-async def test_error_of_the_source_comes_through_and_what_it_gave_before_stays() -> None:
-    async def failing() -> AsyncIterator[str]:
-        yield "a"
-        raise ZeroDivisionError
-
-    stream, events = recorded()
-    with pytest.raises(ZeroDivisionError):
-        _ = [chunk async for chunk in stream.forward(failing())]
-    assert events == ["open 1 in 0", "1 a"]
-
-
-async def test_chunk_that_cannot_be_streamed_is_an_error_of_the_iterator_and_is_not_given_on() -> None:
-    stream, events = recorded()
-    soon, now = stream.forward(source("a", 7)), stream.forward(iter(["b", 7]))
-    assert (await anext(soon), next(now)) == ("a", "b")
-    with pytest.raises(EncodeError, match="of type int"):
-        await anext(soon)
-    with pytest.raises(EncodeError, match="of type int"):
-        next(now)
-    assert events == ["open 1 in 0", "1 a", "1 b"]
+    stream.end(quietly=True)
+    for chunk in ("a", delta("7", "x"), {"type": "unknown"}, object()):
+        stream.write(chunk)
+    with stream.text_part() as part, stream.tool_call_part("look") as tool:
+        part.text("a")
+        tool.text("b")
+    stream.message()
+    assert (events, caplog.records) == ([], [])
