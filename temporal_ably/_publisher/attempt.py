@@ -362,8 +362,7 @@ class Attempt:
     def _begin(self, message: int, now: float) -> None:
         if message not in self._parts:
             self._parts[message] = 0
-            message_id = messages.message_id(self.plan, message)
-            for part in message_start(message_id, self._metadata_of(message)):
+            for part in message_start(self._metadata_of(message)):
                 self._join(message, part, now)
 
     def _join(self, message: int, part: Whole, now: float) -> None:

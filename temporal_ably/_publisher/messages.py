@@ -19,6 +19,7 @@ from temporal_ably._wire.events import (
     StepReason,
 )
 from temporal_ably._wire.operations import Append, Message, Operation, Publish, Update
+from temporal_ably.codec.message import named
 from temporal_ably.codec.vercel import CODEC
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def change(plan: Plan, serial: str, stream: Stream, move: Move) -> Operation:
 
 def _whole(plan: Plan, serial: str, message: int, part: Whole) -> Message:
     step = Step(plan.run, plan.wire_step, serial)
+    # Only now: which run a reset one goes on in is not known when its first part is written.
+    part = named(part, message_id(plan, message))
     own = tags.step_tags(plan.origin, plan.run.id, plan.step, "part")
     own |= tags.part_tags(message, CODEC.describe(part.kind, part.fields))
     return _tagged(PartEmitted(step, message_id(plan, message), part), own)

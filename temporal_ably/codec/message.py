@@ -12,14 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def message_start(message_id: str, metadata: Mapping[str, Json]) -> tuple[Whole, ...]:
-    """Give the parts that begin a message.
+def message_start(metadata: Mapping[str, Json]) -> tuple[Whole, ...]:
+    """Give the parts that begin a message, which ``named`` has yet to name.
 
-    ``start`` carries the id that a UI sees. ``start-step`` is sent for each message, because a
-    0.8 reader adds one of its own to the first message of a run only.
+    ``start-step`` is sent for each message, because a 0.8 reader adds one of its own to the first
+    message of a run only.
     """
-    start = {"type": "start", "messageId": message_id, "messageMetadata": dict(metadata)}
-    return _whole(start), _whole({"type": "start-step"})
+    return _whole({"type": "start", "messageMetadata": dict(metadata)}), _whole({"type": "start-step"})
+
+
+def named(part: Whole, message_id: str) -> Whole:
+    """Put the id that a UI sees into the part that begins a message; give any other as it is."""
+    return replace(part, fields={"messageId": message_id, **part.fields}) if part.kind == "start" else part
 
 
 def message_metadata(metadata: Mapping[str, Json]) -> Whole:

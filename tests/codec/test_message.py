@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from temporal_ably._wire.parts import Streamed, Whole
-from temporal_ably.codec.message import message_metadata, message_start, numbered
+from temporal_ably.codec.message import message_metadata, message_start, named, numbered
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def test_message_begins_with_its_id_its_metadata_and_a_step_of_its_own() -> None:
-    assert message_start("m", {"agent": "writer"}) == (
+    assert [named(part, "m") for part in message_start({"agent": "writer"})] == [
         Whole("start", {"messageId": "m", "messageMetadata": '{"agent":"writer"}'}),
         Whole("start-step", {}),
-    )
+    ]
 
 
 def test_metadata_of_a_message_goes_out_as_a_part() -> None:

@@ -79,7 +79,7 @@ ACTIVITIES: list[Callable[..., object]] = [speak, pause, chatter, read_a_book, r
 async def working(stage: Stage, **settings: object) -> AsyncGenerator[None]:
     """Run a worker. At the end its publisher forgets what Ably would not take, so that no other test hears of it."""
     interceptor = stage.interceptor(**settings)
-    async with stage.worker([Ask], ACTIVITIES, interceptor=interceptor):
+    async with stage.worker([Ask], ACTIVITIES, interceptor=interceptor, mixed=False):
         yield
     assert interceptor._runtime is not None
     if interceptor._runtime.active is not None:
@@ -326,7 +326,7 @@ async def test_full_buffer_leaves_a_gap_that_readers_can_see(stage: Stage, caplo
     assert sum(int(each["extras"]["headers"]["temporal-length"]) for each in parts) == len(text)
     assert sorted(message.partition(";")[0].split(" for ")[0].split(" at ")[0] for message in told(caplog)) == [
         "unable to connect to Ably",
-        "unable to hold more text",
+        "unable to hold more output",
     ]
     assert any("ABLY_BUFFER_BYTES=4096" in message for message in told(caplog))
 

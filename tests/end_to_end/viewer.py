@@ -36,8 +36,9 @@ class Message:
 
     @property
     def content(self) -> Json:
-        """What every reader must agree on."""
-        return {"id": self.codec_message_id, "metadata": self.metadata, "parts": list(self.parts)}
+        """What every reader must agree on; the id is the same in both tiers."""
+        assert self.id == self.codec_message_id
+        return {"id": self.id, "metadata": self.metadata, "parts": list(self.parts)}
 
 
 @dataclass(frozen=True)
