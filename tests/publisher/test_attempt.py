@@ -92,6 +92,7 @@ def test_held_attempt_sends_nothing_until_it_is_released_into_its_run() -> None:
     it.flush()
     assert {event.step.run.id for event in it.channel.streams()} == {"run/r2"}
     assert it.channel.events()[0] == RunOpened(Run("run/r2", "run/in"))
+    assert [message.ui_id for message in it.channel.session.messages] == ["run/r2/:0:1/0"]
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,7 @@ def test_any_faults_end_in_exactly_what_the_user_wrote(story: list[Step], fate_o
     assert channel.ui() == [message.ui for message in expected]
     own: dict[str, Json] = {"agent": "answer", "workflowId": "wf", "activityType": "answer", "attempt": 1}
     assert [each.metadata for each in channel.session.messages] == [own | message.metadata for message in expected]
+    assert all(each.ui_id == each.id for each in channel.session.messages)
     assert all(stream.status == "complete" for stream in channel.streams())
     assert world.attempt.lost == 0
     assert world.attempt.held_bytes == 0
