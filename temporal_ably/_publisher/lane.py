@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 _MOMENT_S = 1.0
+# Our own: a user's seeded numbers stay as they are.
+_JITTER = random.Random()  # noqa: S311 - no secret
 
 
 class Lane:
@@ -135,5 +137,5 @@ def _now() -> float:
 
 
 def _backoff_s(failures: int) -> float:
-    spread = random.uniform(0.75, 1.25)  # noqa: S311 - jitter, no secret
+    spread = _JITTER.uniform(0.75, 1.25)
     return spread * _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1]

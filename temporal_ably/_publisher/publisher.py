@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -51,6 +51,8 @@ _RESTART_S = 5.0
 _REMEMBERED_RUNS = 10_000
 # So long the end of a span waits for the channel's history, which may name attempts to link.
 _LINKS_S = 2.0
+# And so long a drain waits for marks, of which there may be hundreds, each a message of the budget.
+_MARKS_S = 2.0
 
 
 class Delivery(Enum):
@@ -253,23 +255,29 @@ class Publisher:
         self._pump()
 
     async def drain(self, timeout_s: float) -> None:
-        """Wait until everything that was finished is published, while Ably is within reach."""
+        """Wait until everything that was finished is published, while Ably is within reach.
+
+        Marks on replaced output are waited for a moment only.
+        """
         deadline = self.engine.loop.time() + timeout_s
         self._pump()
-        while self._is_draining():
-            remaining = deadline - self.engine.loop.time()
-            if remaining <= 0:
-                break
-            try:
-                await asyncio.wait_for(self._changed.wait(), remaining)
-            except asyncio.TimeoutError:
-                break
+        await self._wait_while(self._has_output, deadline)
+        await self._wait_while(self._has_marks, min(deadline, self.engine.loop.time() + _MARKS_S))
         for attempt in self._accounts.ended_and_seeking:
             self._accounts.link(attempt, ())
 
-    def _is_draining(self) -> bool:
+    async def _wait_while(self, condition: Callable[[], bool], deadline: float) -> None:
+        while condition() and (left_s := deadline - self.engine.loop.time()) > 0:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), left_s)
+
+    def _has_output(self) -> bool:
         over = [outbox for outbox in self._schedule.outboxes() if _is_over(outbox)]
         return any(self._within_reach(outbox) for outbox in (*over, *self._accounts.ended_and_seeking))
+
+    def _has_marks(self) -> bool:
+        outboxes = self._schedule.outboxes()
+        return any(isinstance(outbox, Marks) and self._within_reach(outbox) for outbox in outboxes)
 
     async def close_if_idle(self) -> None:
         """Let go of all connections, unless something is still being written."""
@@ -501,4 +509,4 @@ async def _reported(work: Coroutine[object, object, None]) -> None:
 
 
 def _is_over(outbox: Outbox) -> bool:
-    return not isinstance(outbox, Attempt) or outbox.finished
+    return outbox.finished if isinstance(outbox, Attempt) else not isinstance(outbox, Marks)

@@ -431,7 +431,7 @@ def _agent(bound: Binding, info: activity.Info, name: AgentName | None) -> str:
     if name is None or isinstance(name, str):
         return name or default
     try:
-        return name(info) or default
+        return str(name(info) or default)
     except Exception as err:  # noqa: BLE001 - the user's function, which must not fail the activity
         logger.error("unable to name the agent of activity %s; agent_name raised %r", info.activity_type, err)
         return default

@@ -45,8 +45,8 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
     Args:
         settings: all settings; ``None`` reads them from the environment (``ABLY_API_KEY`` and so on).
         auth_callback: gives Ably tokens, for workers that hold no key: an async function of the token
-            parameters (name to value) that returns a token or JWT, token details, or a token request. It is
-            called whenever a connection is made or a token expires, on the publisher's own thread and event
+            parameters (a dict, mostly empty) that returns a token or JWT, token details, or a token request. It
+            is called whenever a connection is made or a token expires, on the publisher's own thread and event
             loop. The token must allow the client id ``ABLY_CLIENT_ID``.
         on_part: asked about each part before it leaves the worker, in the activity's context: a function of
             a ``UIMessage`` chunk (a mapping with ``type``; text comes as ``text-delta``, piece by piece as it is
