@@ -1,4 +1,4 @@
-"""What worker and workflow modules import of us stays light: a workflow's sandbox repeats it for every workflow instance.
+"""What worker and workflow modules import of us stays light: a sandbox repeats it for every workflow.
 
 What `temporalio` loads by itself does not count: the sandbox shares that. (`temporalio.worker` loads pydantic.)
 """

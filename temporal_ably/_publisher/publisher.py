@@ -10,8 +10,6 @@ import asyncio
 import concurrent.futures
 import logging
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -19,9 +17,10 @@ from weakref import WeakKeyDictionary
 from temporal_ably._publisher.accounts import Accounts
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.inbox import Inbox
-from temporal_ably._publisher.lane import Lane
+from temporal_ably._publisher.lanes import Lanes
 from temporal_ably._publisher.marking import Marking
 from temporal_ably._publisher.marks import Marks
+from temporal_ably._publisher.outcome import Delivery, Ending, Endings, Outcome
 from temporal_ably._publisher.reports import Reports, report_unexpected
 from temporal_ably._publisher.schedule import Rates, Schedule
 from temporal_ably._publisher.telemetry import telemetry
@@ -46,44 +45,12 @@ logger = logging.getLogger("temporal_ably")
 _RATE_CODES = range(42900, 43000)
 # What Ably says of a channel's rate; other rate errors are about the connection or the account.
 _CHANNEL_RATE_CODES = (42913, 42914)
-_RESTART_S = 5.0
 # Runs whose opening need not be published again; forgetting one costs a message that does no harm.
 _REMEMBERED_RUNS = 10_000
 # So long the end of a span waits for the channel's history, which may name attempts to link.
 _LINKS_S = 2.0
 # And so long a drain waits for marks, of which there may be hundreds, each a message of the budget.
 _MARKS_S = 2.0
-
-
-class Delivery(Enum):
-    """How an attempt's output stands when its end has been waited for."""
-
-    DELIVERED = "delivered"
-    HELD = "held"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The end of an attempt: what became of its output, and the last error, if any.
-
-    ``lost`` counts the characters and whole parts that no viewer will see.
-    """
-
-    delivery: Delivery
-    lost: int = 0
-    error: PublishError | None = None
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of the output is on the channel."""
-        return self.delivery is Delivery.DELIVERED and self.lost == 0 and self.error is None
-
-
-@dataclass
-class _Ending:
-    attempt: Attempt
-    future: concurrent.futures.Future[Outcome]
-    patient: bool
 
 
 class Publisher:
@@ -112,10 +79,10 @@ class Publisher:
         self._timeouts = timeouts
         self._schedule = Schedule(rates)
         self._reports = Reports(timeouts.refused_pause_s)
-        self._lanes: dict[int, tuple[Lane, asyncio.Task[None]]] = {}
+        self._lanes = Lanes(self._schedule, connect, self._pump, self._reports, timeouts)
         self._inbox = Inbox(partial(engine.call, self._pump), buffer_bytes)
         self._held_bytes = 0
-        self._endings: list[_Ending] = []
+        self._endings = Endings()
         self._current: dict[tuple[str, str, str], Attempt] = {}
         self._opened_runs: dict[tuple[str, str], None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -126,7 +93,6 @@ class Publisher:
         self._marking = Marking(self)
         self._accounts = Accounts()
         telemetry.watch(self)
-        self._closed = False
 
     # Called from any thread.
 
@@ -162,7 +128,7 @@ class Publisher:
             A future of what became of its output.
         """
         future: concurrent.futures.Future[Outcome] = concurrent.futures.Future()
-        self._inbox.post_surely(partial(self._finish, _Ending(attempt, future, patient), reason))
+        self._inbox.post_surely(partial(self._finish, Ending(attempt, future, patient), reason))
         return future
 
     def post_told(self, attempt: Attempt) -> None:
@@ -282,19 +248,11 @@ class Publisher:
     async def close_if_idle(self) -> None:
         """Let go of all connections, unless something is still being written."""
         if not self._schedule.outboxes():
-            await self._end_lanes()
+            await self._lanes.end()
 
     async def close(self) -> None:
         """Let go of all connections and publish nothing more, whatever is held."""
-        self._closed = True
-        await self._end_lanes()
-
-    async def _end_lanes(self) -> None:
-        tasks = [task for _, task in self._lanes.values()]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await self._lanes.end(for_good=True)
 
     # Commands.
 
@@ -338,24 +296,22 @@ class Publisher:
             )
         attempt.lose(key, count)
 
-    def _finish(self, ending: _Ending, reason: StepReason, now: float) -> None:
+    def _finish(self, ending: Ending, reason: StepReason, now: float) -> None:
         ending.attempt.finish(reason, now)
-        self._endings.append(ending)
+        self._endings.add(ending)
 
     # The pump.
 
     def _pump(self) -> None:
         now = self.engine.loop.time()
         self._inbox.run(now)
-        self._start_lanes()
-        connected = {number: lane.connection for number, (lane, _) in self._lanes.items()}
-        usable = {number: connection for number, connection in connected.items() if connection is not None}
-        for number, ticket in self._schedule.take(now, usable):
-            lane = self._lanes[number][0]
-            self.spawn(self._deliver(lane, usable[number], ticket, ticket.outbox.take(ticket, now)))
+        self._lanes.start()
+        connections = self._lanes.connections
+        for number, ticket in self._schedule.take(now, connections):
+            self.spawn(self._deliver(number, connections[number], ticket, ticket.outbox.take(ticket, now)))
         self._accounts.flush()
         self._forget_done()
-        self._settle_endings()
+        self._endings.settle(self._outcome)
         self._arm(now)
         self._note_change()
 
@@ -363,7 +319,7 @@ class Publisher:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def _deliver(self, lane: Lane, connection: Connection, ticket: Ticket, operation: Operation) -> None:
+    async def _deliver(self, lane: int, connection: Connection, ticket: Ticket, operation: Operation) -> None:
         outbox = ticket.outbox
         try:
             serials = await connection.send(outbox.channel, operation)
@@ -379,7 +335,7 @@ class Publisher:
             self._accounts.failed(ticket, operation, err, doubted=True)
             await connection.close()
         else:
-            lane.delivered()
+            self._lanes.delivered(lane)
             self._accounts.acked(ticket, operation, self.engine.loop.time())
             self._acked(ticket, serials)
         self._pump()
@@ -425,44 +381,23 @@ class Publisher:
         for channel, number in self._schedule.drop_done():
             self._refusals.pop(channel, None)
             self._reports.forget(channel)
-            connection = self._lanes[number][0].connection if number in self._lanes else None
-            if connection is not None:
-                connection.release(channel)
+            self._lanes.release(number, channel)
 
-    def _settle_endings(self) -> None:
-        waiting: list[_Ending] = []
-        for ending in self._endings:
-            outcome = self._outcome(ending)
-            if outcome is None:
-                waiting.append(ending)
-            elif not ending.future.done():
-                ending.future.set_result(outcome)
-        self._endings = waiting
-
-    def _outcome(self, ending: _Ending) -> Outcome | None:
+    def _outcome(self, ending: Ending) -> Outcome | None:
         """Give what became of an attempt, ``None`` while it is worth waiting."""
         attempt = ending.attempt
         if attempt.done:
             return Outcome(Delivery.DELIVERED, attempt.lost, self._abandoned.get(attempt))
         if self._within_reach(attempt):
             return None
-        error = self._refusals.get(attempt.channel) or self._lane_error(attempt)
+        error = self._refusals.get(attempt.channel) or self._lanes.error_of(attempt.channel)
         if ending.patient and (error is None or error.retryable):
             return None
         return Outcome(Delivery.HELD, attempt.lost, error)
 
-    def _lane_error(self, outbox: Outbox) -> PublishError | None:
-        lane = self._lane_of(outbox)
-        return lane.error if lane is not None else None
-
-    def _lane_of(self, outbox: Outbox) -> Lane | None:
-        number = self._schedule.lane_of(outbox.channel)
-        return self._lanes[number][0] if number in self._lanes else None
-
     def _within_reach(self, outbox: Outbox) -> bool:
-        lane = self._lane_of(outbox)
         paused = self._schedule.is_paused(outbox.channel, self.engine.loop.time())
-        return (lane is None or lane.within_reach) and not paused
+        return self._lanes.within_reach(outbox.channel) and not paused
 
     def _arm(self, now: float) -> None:
         if self._timer is not None:
@@ -471,34 +406,6 @@ class Publisher:
         wakeup = self._schedule.next_wakeup()
         if wakeup is not None:
             self._timer = self.engine.loop.call_at(max(wakeup, now), self._pump)
-
-    # Lanes.
-
-    def _start_lanes(self) -> None:
-        if self._closed:
-            return
-        for number in self._schedule.lanes_with_work() - self._lanes.keys():
-            lane = Lane(
-                number,
-                self._connect,
-                lambda number=number: number in self._schedule.lanes_with_work(),
-                self._pump,
-                self._reports,
-                self._timeouts,
-            )
-            task = self.engine.loop.create_task(lane.run())
-            self._lanes[number] = lane, task
-            task.add_done_callback(partial(self._lane_ended, number))
-
-    def _lane_ended(self, number: int, task: asyncio.Task[None]) -> None:
-        # What came while the lane was closing waits for the next one.
-        del self._lanes[number]
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, Exception):
-            report_unexpected("run a lane", error)
-            self.engine.loop.call_later(_RESTART_S, self._pump)
-        else:
-            self._pump()
 
 
 async def _reported(work: Coroutine[object, object, None]) -> None:

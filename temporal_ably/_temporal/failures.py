@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from temporalio.exceptions import ApplicationError
 
 if TYPE_CHECKING:
-    from temporal_ably._publisher.publisher import Outcome
+    from temporal_ably._publisher.outcome import Outcome
     from temporal_ably.errors import EncodeError
 
 ENCODE_ERROR = "EncodeError"

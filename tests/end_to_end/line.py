@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.engine import engine
 from temporal_ably._publisher.plan import Plan
-from temporal_ably._publisher.publisher import Outcome, Publisher
+from temporal_ably._publisher.publisher import Publisher
 from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._publisher.schedule import Rates
 from temporal_ably._transport.base import Credentials, Timeouts
@@ -24,6 +24,7 @@ from temporal_ably._wire.tags import Origin
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 
+    from temporal_ably._publisher.outcome import Outcome
     from temporal_ably.server import LocalServer
     from temporal_ably.server.protocol import Connection as ServerConnection
     from tests.end_to_end.viewer import Viewer, Viewers
@@ -221,4 +222,4 @@ async def open_line(
     yield line
     await line.on_engine(line.publisher.drain(10.0))
     await line.on_engine(line.publisher.close_if_idle())
-    assert line.publisher._lanes == {}, "the line still has something to send"
+    assert line.publisher._lanes.idle, "the line still has something to send"

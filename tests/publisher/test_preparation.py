@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from temporal_ably._publisher.outcome import Outcome
     from temporal_ably._publisher.plan import Plan
-    from temporal_ably._publisher.publisher import Outcome, Publisher
+    from temporal_ably._publisher.publisher import Publisher
 
 RESET = Reset("run-2", "wf", "run-1")
 SWEEPS = (Sweep("", 500, (0, 0)),)

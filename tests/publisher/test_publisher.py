@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from temporal_ably._publisher.publisher import Delivery, Outcome, Publisher
+from temporal_ably._publisher.outcome import Delivery, Outcome
 from temporal_ably._publisher.schedule import Schedule
 from temporal_ably._transport.base import Timeouts
 from temporal_ably._wire.parts import Whole
@@ -18,6 +18,7 @@ from tests.publisher.writer import WHOLE, Writer, deliver, publisher_with
 
 if TYPE_CHECKING:
     from temporal_ably._publisher.engine import Engine
+    from temporal_ably._publisher.publisher import Publisher
 
 NO_RULE = ChannelRuleError("unable to stream; no rule; enable it", code=93002, retryable=False, channel="ai:wf")
 BAD_KEY = PublishError("unable to connect; bad key; check ABLY_API_KEY", code=40101, retryable=False)

@@ -17,7 +17,8 @@ from temporal_ably._publisher import metrics as metrics_room
 from temporal_ably._publisher import telemetry as room
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.metrics import Meters
-from temporal_ably._publisher.publisher import Delivery, Outcome, Publisher
+from temporal_ably._publisher.outcome import Delivery, Outcome
+from temporal_ably._publisher.publisher import Publisher
 from temporal_ably._publisher.schedule import Rates
 from temporal_ably._publisher.telemetry import Account, Telemetry, error_type, telemetry
 from temporal_ably._transport.base import Timeouts

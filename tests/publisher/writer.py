@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from temporal_ably._publisher.attempt import Attempt
-from temporal_ably._publisher.publisher import Delivery, Outcome, Publisher
+from temporal_ably._publisher.outcome import Delivery, Outcome
+from temporal_ably._publisher.publisher import Publisher
 from temporal_ably._publisher.schedule import Rates
 from tests.publisher.fake import WAIT_S, FakeAbly
 from tests.publisher.model import PLAN, TEXT

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime, timedelta, timezone
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -15,39 +12,12 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput
 
 from temporal_ably import current_stream, streaming
-from temporal_ably._publisher.publisher import Delivery, Outcome
-from temporal_ably._temporal import activity as room
-from temporal_ably._temporal.activity import ActivityInbound, AttemptSink, Fence
-from temporal_ably._temporal.runtime import Runtime
+from temporal_ably._temporal.activity import ActivityInbound
 from temporal_ably._temporal.streaming import active_stream
-from temporal_ably._wire.identity import Binding, Header
-from temporal_ably.errors import PublishError
-from temporal_ably.settings import load
+from tests.temporal.attempts import MADE, info, runtime
 
 if TYPE_CHECKING:
-    from temporalio import activity
-
-MOMENT = datetime(2026, 1, 1, tzinfo=timezone.utc)
-LONG = timedelta(hours=1)
-MADE: list[Runtime] = []
-OVER = timedelta(seconds=-1)
-
-
-def info(**changes: object) -> activity.Info:
-    """What an activity of a workflow is told."""
-    known = dataclasses.replace(
-        ActivityEnvironment.default_info(), scheduled_time=MOMENT, started_time=MOMENT, heartbeat_timeout=None
-    )
-    limits: dict[str, object] = {"start_to_close_timeout": LONG, "schedule_to_close_timeout": None}
-    return dataclasses.replace(known, **cast("Any", limits | changes))
-
-
-def runtime(**settings: object) -> Runtime:
-    """A runtime that reaches nobody."""
-    nowhere = {"api_key": "app.id:secret", "endpoint": "127.0.0.1:1", "tls": False, "flush_timeout": 0}
-    made = Runtime(load(None, nowhere | settings))
-    MADE.append(made)
-    return made
+    from temporal_ably._temporal.runtime import Runtime
 
 
 @pytest.fixture(autouse=True)
@@ -59,67 +29,6 @@ async def given_up() -> AsyncIterator[None]:
             shared.publisher._schedule._channels.clear()
             await asyncio.wrap_future(shared.publisher.engine.submit(shared.publisher.close_if_idle()))
     MADE.clear()
-
-
-# The fence.
-
-
-def test_attempt_may_write_within_its_deadlines() -> None:
-    fence = Fence(info())
-    assert fence.allows()
-    assert 0 < fence.left_s <= LONG.total_seconds()
-
-
-@pytest.mark.parametrize(
-    "limits",
-    [
-        {"start_to_close_timeout": OVER},
-        {"schedule_to_close_timeout": OVER},
-        # An hour was spent waiting for a worker.
-        {"schedule_to_close_timeout": LONG, "started_time": MOMENT + LONG},
-        {"heartbeat_timeout": OVER},
-    ],
-)
-def test_attempt_may_not_write_past_a_deadline(limits: dict[str, object]) -> None:
-    assert not Fence(info(**limits)).allows()
-
-
-def test_attempt_without_limits_may_write_for_ever() -> None:
-    fence = Fence(info(start_to_close_timeout=None))
-    assert fence.allows()
-    assert fence.left_s == float("inf")
-
-
-def test_closed_fence_lets_nothing_out() -> None:
-    fence = Fence(info())
-    fence.close()
-    assert not fence.allows()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The fence's clock, in seconds."""
-    now = [100.0]
-    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    return now
-
-
-def test_heartbeat_moves_its_deadline_by_what_throttling_may_cost(clock: list[float]) -> None:
-    fence = Fence(info(heartbeat_timeout=timedelta(seconds=1)))
-    clock[0] = 100.9
-    fence.heartbeat()
-    clock[0] = 102.8
-    assert fence.allows()
-    clock[0] = 102.9
-    assert not fence.allows()
-
-
-def test_late_heartbeat_opens_no_fence_again(clock: list[float]) -> None:
-    fence = Fence(info(heartbeat_timeout=timedelta(seconds=1)))
-    clock[0] = 101.0
-    assert not fence.allows()
-    fence.heartbeat()
-    assert not fence.allows()
 
 
 # What is passed through.
@@ -240,44 +149,3 @@ async def test_what_is_written_after_the_end_goes_nowhere(caplog: pytest.LogCapt
     kept[0].text("late")
     assert runs_on.active is None
     assert "the activity is over" in caplog.text
-
-
-# What a step is called, and whether it replaces another.
-
-
-def header(**changes: Any) -> Header:
-    binding = dataclasses.replace(Binding("ai:wf", "run", "wf", "run"), **changes)
-    return Header(binding.session, binding, ordinal=7)
-
-
-def sink(header: Header | None, **changes: object) -> AttemptSink:
-    return AttemptSink(runtime(), info(**changes), header, None)
-
-
-def test_step_is_named_by_the_header_else_by_the_activity() -> None:
-    assert sink(header())._step == ":0:7"
-    assert sink(None, activity_id="a-1")._step == ":a-1"
-
-
-def test_without_a_header_the_workflow_run_stands_for_itself() -> None:
-    bound = sink(None, workflow_id="wf-9", workflow_run_id="r-9")._binding
-    assert (bound.session, bound.run, bound.owner_chain) == ("ai:wf-9", "r-9", None)
-
-
-def test_first_attempt_replaces_nothing_and_a_later_one_does() -> None:
-    known: dict[str, object] = {"scheduled_time": MOMENT, "current_attempt_scheduled_time": MOMENT}
-    assert not sink(header(), attempt=1, **known).replaces_something
-    assert sink(header(), attempt=2, **known).replaces_something
-
-
-@pytest.mark.parametrize(
-    ("outcome", "whole"),
-    [
-        (Outcome(Delivery.DELIVERED), True),
-        (Outcome(Delivery.HELD), False),
-        (Outcome(Delivery.DELIVERED, lost=1), False),
-        (Outcome(Delivery.DELIVERED, error=PublishError("refused")), False),
-    ],
-)
-def test_outcome_is_whole_only_if_everything_is_on_the_channel(outcome: Outcome, *, whole: bool) -> None:
-    assert outcome.whole is whole

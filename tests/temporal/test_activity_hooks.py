@@ -17,7 +17,8 @@ from temporal_ably._temporal.runtime import Hooks, Runtime
 from temporal_ably._wire.identity import Binding, Header
 from temporal_ably.settings import load
 from temporal_ably.testing.recorder import AblyRecorder
-from tests.temporal.test_activity import LONG, UserCode, info
+from tests.temporal.attempts import LONG, info
+from tests.temporal.test_activity import UserCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

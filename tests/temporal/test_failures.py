@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from temporal_ably._publisher.publisher import Delivery, Outcome
+from temporal_ably._publisher.outcome import Delivery, Outcome
 from temporal_ably._temporal.failures import from_bare_generator, from_encode_error, from_outcome
 from temporal_ably.errors import ChannelRuleError, ConnectionLostError, EncodeError, PublishError
 

@@ -85,7 +85,7 @@ async def test_drain_lets_go_of_a_publisher_that_has_nothing_to_do() -> None:
     used = runtime(client_id="used")
     shared = used.shared()
     await used.drain()
-    assert shared.publisher._lanes == {}
+    assert shared.publisher._lanes.idle
 
 
 def test_run_is_the_root_of_a_group_of_its_own() -> None:

@@ -1,0 +1,308 @@
+"""Where the stream of one activity attempt goes: its identity, its place, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from temporalio import activity
+
+from temporal_ably._publisher.attempt import Attempt
+from temporal_ably._publisher.outcome import Delivery, Outcome
+from temporal_ably._publisher.plan import Plan
+from temporal_ably._publisher.telemetry import error_type, telemetry
+from temporal_ably._temporal.fence import Fence
+from temporal_ably._temporal.runtime import Runtime, Shared, open_run
+from temporal_ably._temporal.watcher import Owned
+from temporal_ably._temporal.workflow import microseconds
+from temporal_ably._wire.identity import Binding, Header, render_session, repeated_since, step_id
+from temporal_ably._wire.tags import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from temporalio.client import Client
+
+    from temporal_ably._publisher.telemetry import Account
+    from temporal_ably._temporal.runtime import AgentName
+    from temporal_ably._wire.events import StepReason
+    from temporal_ably._wire.parts import Json, Status, Streamed, Whole
+
+logger = logging.getLogger("temporal_ably")
+
+# After a cancel the worker waits for us; do not make it wait long.
+_CANCEL_FLUSH_S = 2.0
+_SHARE_OF_DEADLINE = 5
+
+
+class AttemptSink:
+    """Where the stream of one activity attempt goes; registers with the publisher at first need.
+
+    Args:
+        runtime: options and publisher.
+        info: the attempt.
+        header: our header, ``None`` where the workflow's worker lacks the interceptor.
+        client: the worker's client, for the watcher of the run.
+    """
+
+    def __init__(self, runtime: Runtime, info: activity.Info, header: Header | None, client: Client | None) -> None:
+        self.fence = Fence(info)
+        self._began = time.monotonic()
+        self._runtime = runtime
+        self._info = info
+        self._client = client
+        self._binding = _binding(info, header, runtime.options.template)
+        self._step = (
+            step_id(self._binding, header.ordinal)
+            if header is not None and header.binding is not None and header.ordinal is not None
+            else f":{info.activity_id}"
+        )
+        self._attempt: Attempt | None = None
+        self._account: Account | None = None
+        self._touched = False
+        self._lock = threading.Lock()
+
+    @property
+    def replaces_something(self) -> bool:
+        """Whether an earlier attempt or workflow run may have written this step."""
+        # Where its worker died a local activity runs again as a first attempt, and cannot know.
+        tried = self._was_tried or self._info.is_local
+        return tried or bool(self._binding.sweeps) or self._binding.reset is not None
+
+    @property
+    def _was_tried(self) -> bool:
+        info = self._info
+        # Who resets an activity has its attempts counted from 1 again, but it keeps its first schedule time.
+        return info.attempt > 1 or info.current_attempt_scheduled_time > info.scheduled_time
+
+    def open_early(self) -> None:
+        """Publish the opening now, to hide its round trip; of what replaces output, only with its own."""
+        if not self.replaces_something:
+            self.open()
+
+    def open(self, *, traced: bool = True) -> None:
+        """Publish the opening now. ``traced``: whether there is to be a span."""
+        shared, attempt = self._registered(traced=traced)
+        shared.publisher.post(attempt.open)
+
+    def begin(self, key: int, message: int, part: Streamed) -> None:
+        """Begin a streamed part."""
+        shared, attempt = self._registered()
+        shared.publisher.post(partial(attempt.open_part, key, message, part))
+
+    def extend(self, key: int, text: str) -> None:
+        """Extend a part."""
+        shared, attempt = self._registered()
+        if self.fence.allows():
+            shared.publisher.post_text(attempt, key, text)
+
+    def close(self, key: int, fields: Mapping[str, str], status: Status) -> None:
+        """End a part."""
+        shared, attempt = self._registered()
+        shared.publisher.post(partial(attempt.close_part, key, fields, status))
+
+    def emit(self, message: int, part: Whole) -> None:
+        """Add a whole part."""
+        shared, attempt = self._registered()
+        if self.fence.allows():
+            shared.publisher.post_part(attempt, message, part)
+
+    def set_metadata(self, message: int, values: Mapping[str, Json]) -> None:
+        """Add to the metadata of a message."""
+        shared, attempt = self._registered()
+        shared.publisher.post(partial(attempt.set_metadata, message, dict(values)))
+
+    def name_call(self, number: int) -> str:
+        """Name a tool call: the same in each attempt, so that results find it."""
+        return f"{self._step}/call-{number}"
+
+    def touched(self) -> None:
+        """Note that the activity asked for its stream."""
+        self._touched = True
+
+    def _registered(self, *, traced: bool = True) -> tuple[Shared, Attempt]:
+        shared = self._runtime.shared()
+        with self._lock:
+            if self._attempt is None:
+                self._attempt = self._register(shared, traced=traced)
+            return shared, self._attempt
+
+    def _register(self, shared: Shared, *, traced: bool) -> Attempt:
+        self._runtime.streamed_activities.add(self._info.activity_type)
+        bound = self._binding
+        owned = _owned(bound, self._info)
+        plan = Plan(
+            channel=bound.session,
+            run=owned.run,
+            step=self._step,
+            origin=_origin(bound, self._info, self._runtime.options.agent_name),
+            owner_id=owned.owner_id,
+            owner_run_id=owned.tagged_run_id,
+            full_tags=self._runtime.options.full_tags,
+            since_us=repeated_since(self._step, bound.sweeps),
+            replaces=self._was_tried or bool(bound.sweeps),
+        )
+        traceparent, account = telemetry.begin(plan, self._began, traced=traced)
+        attempt = Attempt(replace(plan, traceparent=traceparent), self.fence.allows)
+        self._account = account
+        needs_history = bound.reset is not None or bool(bound.sweeps)
+        if needs_history:
+            attempt.hold()
+
+        def add(now: float) -> None:
+            shared.publisher.add_attempt(attempt, now, account)
+            if needs_history:
+                shared.publisher.spawn(self._prepare(shared, attempt, owned))
+            else:
+                self._watch(shared, owned)
+
+        shared.publisher.post(add)
+        return attempt
+
+    async def _prepare(self, shared: Shared, attempt: Attempt, owned: Owned) -> None:
+        reset = self._binding.reset
+        await shared.preparation.prepare(attempt, reset, self._binding.sweeps)
+        if reset is not None and attempt.plan.run != owned.run:
+            own_run = reset.run_id if reset.workflow_id == self._info.workflow_id else None
+            owned = Owned(owned.channel, attempt.plan.run, reset.workflow_id, own_run, reset.chain)
+        self._watch(shared, owned)
+
+    def _watch(self, shared: Shared, owned: Owned) -> None:
+        shared.watchers.streamed_types.add(self._info.workflow_type or "")
+        if self._client is not None:
+            shared.watchers.watch(owned, self._client, self._binding.sweeps)
+
+    async def succeed(self) -> Outcome | None:
+        """End the attempt as complete; without output, make an earlier attempt's dead text go.
+
+        Returns:
+            What became of the output, ``None`` if there was none.
+        """
+        known = self._touched or self._info.activity_type in self._runtime.streamed_activities
+        if self._attempt is None and not (self.replaces_something and known):
+            return None
+        if not self.fence.allows():
+            return await self.fail(fenced=True)
+        # Where nothing was streamed, the span that it would have been part of may be over.
+        self.open(traced=False)
+        return await self._finish("complete", cancelled=activity.is_cancelled(), patient=self._runtime.options.fail)
+
+    async def fail(
+        self, reason: StepReason = "failed", *, fenced: bool = False, cause: BaseException | None = None
+    ) -> Outcome | None:
+        """End the attempt as failed or cancelled, if it wrote anything.
+
+        Args:
+            reason: how it ended.
+            fenced: whether its time is over.
+            cause: what the user's code raised.
+        """
+        if fenced:
+            self.fence.close()
+        if self._attempt is None:
+            return None
+        return await self._finish(reason, cancelled=True, patient=False, cause=cause)
+
+    def leave(self) -> None:
+        """End what telemetry tells of the attempt, if nothing else did: it will be completed from elsewhere."""
+        if self._account is not None and not self._account.ended:
+            # Behind the chunks that are on their way, which nobody has waited for.
+            self._registered()[0].publisher.post(lambda _: self._end_account({}, ""))
+
+    def _end_account(self, attributes: Mapping[str, str | int], error: str) -> None:
+        shared, attempt = self._registered()
+        if self._account is not None:
+            self._account.end(attributes, error)
+            shared.publisher.post_told(attempt)
+
+    async def _finish(
+        self, reason: StepReason, *, cancelled: bool, patient: bool, cause: BaseException | None = None
+    ) -> Outcome:
+        shared, attempt = self._registered()
+        future = asyncio.wrap_future(shared.publisher.post_finish(attempt, reason, patient=patient))
+        allowance_s = self._allowance_s(cancelled=cancelled)
+        try:
+            await asyncio.wait({future}, timeout=allowance_s)
+        except asyncio.CancelledError:
+            # The user's code is over, and its result or its own exception stands: a cancel comes too late.
+            await _wait_out({future}, 0.0 if cancelled else self._allowance_s(cancelled=True))
+        outcome = future.result() if future.done() else Outcome(Delivery.HELD, attempt.lost)
+        self._end_account(_ended(reason, outcome), _error_type(reason, cause or outcome.error))
+        return outcome
+
+    def _allowance_s(self, *, cancelled: bool) -> float:
+        allowance_s = min(self._runtime.options.flush_timeout.total_seconds(), self.fence.left_s / _SHARE_OF_DEADLINE)
+        return min(allowance_s, _CANCEL_FLUSH_S) if cancelled else allowance_s
+
+
+async def _wait_out(futures: set[asyncio.Future[Outcome]], timeout_s: float) -> None:
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait(futures, timeout=timeout_s)
+
+
+def _ended(reason: StepReason, outcome: Outcome) -> dict[str, str | int]:
+    return {
+        "temporal_ably.reason": reason,
+        "temporal_ably.delivery": outcome.delivery.value,
+        "temporal_ably.lost": outcome.lost,
+    }
+
+
+def _error_type(reason: StepReason, cause: BaseException | None) -> str:
+    if reason == "cancelled":
+        return ""
+    if cause is not None:
+        return error_type(cause)
+    # What failed without an error came too late.
+    return "timeout" if reason == "failed" else ""
+
+
+def _binding(info: activity.Info, header: Header | None, template: str) -> Binding:
+    if header is not None and header.binding is not None:
+        return header.binding
+    workflow_id, run_id = info.workflow_id or "", info.workflow_run_id or ""
+    variables = {
+        "root_workflow_id": workflow_id,
+        "workflow_id": workflow_id,
+        "workflow_type": info.workflow_type or "",
+        "namespace": info.namespace,
+    }
+    return Binding(render_session(template, variables), run_id, workflow_id, None)
+
+
+def _agent(bound: Binding, info: activity.Info, name: AgentName | None) -> str:
+    # A sub-agent is a child workflow; in the root the activity speaks for itself.
+    default = (info.workflow_type or "") if bound.node else info.activity_type
+    if name is None or isinstance(name, str):
+        return name or default
+    try:
+        return str(name(info) or default)
+    except Exception as err:  # noqa: BLE001 - the user's function, which must not fail the activity
+        logger.error("unable to name the agent of activity %s; agent_name raised %r", info.activity_type, err)
+        return default
+
+
+def _owned(bound: Binding, info: activity.Info) -> Owned:
+    owner_run_id = info.workflow_run_id if bound.node == "" and bound.owner_id == info.workflow_id else None
+    return Owned(bound.session, open_run(bound), bound.owner_id, owner_run_id, bound.owner_chain)
+
+
+def _origin(bound: Binding, info: activity.Info, agent_name: AgentName | None) -> Origin:
+    return Origin(
+        workflow_id=info.workflow_id or "",
+        workflow_run_id=info.workflow_run_id or "",
+        workflow_type=info.workflow_type or "",
+        activity_id=info.activity_id,
+        activity_type=info.activity_type,
+        attempt=info.attempt,
+        started_us=microseconds(info.started_time),
+        agent=_agent(bound, info, agent_name),
+        namespace=info.namespace,
+        task_queue=info.task_queue,
+    )
