@@ -23,6 +23,7 @@ from temporal_ably.errors import (
 
 if TYPE_CHECKING:
     from temporal_ably._temporal.interceptor import AblyInterceptor, session_name
+    from temporal_ably._temporal.stream import ActivityStream
     from temporal_ably._temporal.streaming import current_stream, streaming
     from temporal_ably.envelope import Envelope
     from temporal_ably.settings import AblySettings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AblyInterceptor",
     "AblySettings",
+    "ActivityStream",
     "ChannelRuleError",
     "ConnectionLostError",
     "DecodeError",
@@ -50,6 +52,7 @@ __all__ = [
 _HOMES = {
     "AblyInterceptor": "temporal_ably._temporal.interceptor",
     "AblySettings": "temporal_ably.settings",
+    "ActivityStream": "temporal_ably._temporal.stream",
     "Envelope": "temporal_ably.envelope",
     "current_stream": "temporal_ably._temporal.streaming",
     "session_name": "temporal_ably._temporal.interceptor",

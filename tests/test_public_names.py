@@ -21,7 +21,15 @@ ERRORS = {
     "StreamClosedError",
     "TemporalAblyError",
 }
-NAMES = ERRORS | {"AblyInterceptor", "AblySettings", "Envelope", "current_stream", "session_name", "streaming"}
+NAMES = ERRORS | {
+    "AblyInterceptor",
+    "AblySettings",
+    "ActivityStream",
+    "Envelope",
+    "current_stream",
+    "session_name",
+    "streaming",
+}
 
 
 def test_public_names_are_frozen() -> None:

@@ -94,7 +94,7 @@ class Attempt:
         if not self._listens:
             return
         self.open(now)
-        if part.kind not in _AMENDING:
+        if part.kind not in _AMENDING and not part.ephemeral:
             self._begin(message, now)
         self._join(message, part, now)
 
@@ -324,8 +324,7 @@ class Attempt:
         elif isinstance(what, Bundle):
             self.lost += what.abandon()
         else:
-            self.lost += what.held_chars
-            what.abandon()
+            self.lost += what.refused()
         self._drop_done()
 
     def _abandon_frame(self, name: str) -> None:

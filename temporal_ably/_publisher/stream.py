@@ -163,6 +163,27 @@ class Stream:
         """Note that the move in flight is certainly not on the channel."""
         self._sending = None
 
+    def refused(self) -> int:
+        """Note that the move in flight can never succeed: its text is given up, the part goes on.
+
+        Returns:
+            How many characters are lost; they still count as length, so that readers see the gap.
+        """
+        if self._sending is None:
+            return 0
+        move, covered = self._sending
+        self._sending = None
+        lost = covered - self._acked
+        if move.verb != "append" or lost == 0:
+            # It was not the text that Ably minds.
+            lost = self.held_chars
+            self.closed = True
+            return max(1, lost)
+        dropped = self._text[self._acked : covered]
+        self._text = self._text[: self._acked] + self._text[covered:]
+        self.size_bytes -= len(dropped.encode())
+        return lost
+
     def doubted(self) -> None:
         """Note that nobody knows whether the move in flight is on the channel.
 

@@ -16,12 +16,12 @@ from temporalio.worker import (
 )
 
 from temporal_ably._temporal.attempt_sink import AttemptSink
-from temporal_ably._temporal.failures import from_bare_generator, from_encode_error, from_outcome
+from temporal_ably._temporal.failures import from_bare_generator, from_misuse, from_outcome
 from temporal_ably._temporal.headers import extract
 from temporal_ably._temporal.redaction import RedactingSink
 from temporal_ably._temporal.stream import ActivityStream
 from temporal_ably._temporal.streaming import active_stream, reset_current, set_current
-from temporal_ably.errors import EncodeError
+from temporal_ably.errors import EncodeError, StreamClosedError
 
 if TYPE_CHECKING:
     from temporal_ably._temporal.fence import Fence
@@ -72,9 +72,9 @@ class ActivityInbound(ActivityInboundInterceptor):
     async def _run(self, input: ExecuteActivityInput, sink: AttemptSink, stream: ActivityStream) -> object:
         try:
             result = await self._run_user_code(input, stream)
-        except EncodeError as err:
+        except (EncodeError, StreamClosedError) as err:
             await sink.fail(cause=err)
-            raise from_encode_error(err) from err
+            raise from_misuse(err) from err
         except (Exception, asyncio.CancelledError) as err:
             await sink.fail(*_reason(err), fenced=_not_found(), cause=err)
             raise

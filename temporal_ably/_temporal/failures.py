@@ -8,15 +8,14 @@ from temporalio.exceptions import ApplicationError
 
 if TYPE_CHECKING:
     from temporal_ably._publisher.outcome import Outcome
-    from temporal_ably.errors import EncodeError
+    from temporal_ably.errors import EncodeError, StreamClosedError
 
-ENCODE_ERROR = "EncodeError"
 PUBLISH_ERROR = "PublishError"
 
 
-def from_encode_error(err: EncodeError) -> ApplicationError:
-    """A chunk that cannot be streamed cannot be streamed by a retry either."""
-    return ApplicationError(str(err), type=ENCODE_ERROR, non_retryable=True)
+def from_misuse(err: EncodeError | StreamClosedError) -> ApplicationError:
+    """What cannot be streamed cannot be streamed by a retry either."""
+    return ApplicationError(str(err), type=type(err).__name__, non_retryable=True)
 
 
 def from_outcome(outcome: Outcome) -> ApplicationError:

@@ -6,8 +6,10 @@ Whatever goes wrong in it, the part stays in the worker.
 
 from __future__ import annotations
 
+import json
 import logging
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporal_ably._temporal.sink import check_fields, check_size
 from temporal_ably._wire.parts import Whole
@@ -21,11 +23,23 @@ if TYPE_CHECKING:
     from temporal_ably._temporal.sink import Sink
     from temporal_ably._wire.parts import Json, Status, Streamed
 
-    OnPart: TypeAlias = Callable[[Mapping[str, Json]], Mapping[str, Json] | None]
+    # JSON values, into which users look without a check at each level.
+    OnPart: TypeAlias = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
 
 logger = logging.getLogger("temporal_ably")
 
+T = TypeVar("T")
+
 _IDS = ("id", "toolCallId")
+
+
+@dataclass
+class _Call:
+    """A tool call whose input is still being streamed. ``part`` is what its start was made into."""
+
+    message: int
+    part: Streamed
+    text: str = ""
 
 
 class RedactingSink:
@@ -43,6 +57,7 @@ class RedactingSink:
         self._activity_type = activity_type
         # By key: what the user began, and what was begun in its place.
         self._parts: dict[int, tuple[Streamed, Streamed]] = {}
+        self._calls: dict[int, _Call] = {}
         self._said = False
 
     def open_early(self) -> None:
@@ -52,12 +67,20 @@ class RedactingSink:
     def begin(self, key: int, message: int, part: Streamed) -> None:
         """Begin the part unless its start is dropped; then all of it is."""
         asked = self._ask(Open(part))
-        if isinstance(asked, Open):
-            self._parts[key] = part, asked.part
-            self._sink.begin(key, message, asked.part)
+        if not isinstance(asked, Open):
+            return
+        if part.kind == "tool-input":
+            # A piece of JSON says nothing to anybody: the input is asked about, and published, as a whole.
+            self._calls[key] = _Call(message, asked.part)
+            return
+        self._parts[key] = part, asked.part
+        self._sink.begin(key, message, asked.part)
 
     def extend(self, key: int, text: str) -> None:
         """Extend the part by what is left of the text."""
+        if key in self._calls:
+            self._calls[key].text += text
+            return
         parts = self._parts.get(key)
         if parts is not None:
             part = parts[1]
@@ -67,11 +90,25 @@ class RedactingSink:
 
     def close(self, key: int, fields: Mapping[str, str], status: Status) -> None:
         """End the part. What its end adds to the fields of its start is asked about, too."""
+        call = self._calls.pop(key, None)
+        if call is not None and status == "complete":
+            self._emit_call(key, call, fields)
         parts = self._parts.pop(key, None)
         if parts is not None:
             begun, part = parts
             added = {name: value for name, value in fields.items() if begun.fields.get(name) != value}
             self._sink.close(key, self._added(part, added) if added else {}, status)
+
+    def _emit_call(self, key: int, call: _Call, fields: Mapping[str, str]) -> None:
+        part = replace(call.part, fields={**call.part.fields, **fields, "toolName": call.part.fields["toolName"]})
+        chunk = {**CODEC.describe(part.kind, part.fields), **CODEC.decode(CODEC.close(part, call.text))[-1]}
+        asked = self._guarded(chunk, lambda: _same_call(part, chunk, self._on_part(chunk)))
+        if asked is not None:
+            made, text = asked
+            self._sink.begin(key, call.message, made)
+            if text:
+                self._sink.extend(key, text)
+            self._sink.close(key, {}, "complete")
 
     def _added(self, part: Streamed, added: Mapping[str, str]) -> Mapping[str, str]:
         asked = self._ask(Close(part.kind, part.id, {**part.fields, **added}))
@@ -106,9 +143,11 @@ class RedactingSink:
         chunk = CODEC.decode(action)[-1]
         if isinstance(action, Whole):
             chunk = {**CODEC.describe(action.kind, action.fields), **chunk}
+        return self._guarded(chunk, lambda: _same(action, chunk, self._on_part(chunk)))
+
+    def _guarded(self, chunk: Chunk, ask: Callable[[], T | None]) -> T | None:
         try:
-            asked = self._on_part(chunk)
-            return None if asked is None else _same(action, chunk, asked)
+            return ask()
         except Exception as err:  # noqa: BLE001 - the user's function; what it was to hide must not go out
             if not self._said:
                 self._said = True
@@ -122,13 +161,15 @@ class RedactingSink:
             return None
 
 
-def _same(action: Action, chunk: Chunk, asked: Mapping[str, Json]) -> Action:
-    """Read what the function gave.
+def _same(action: Action, chunk: Chunk, asked: Mapping[str, Json] | None) -> Action | None:
+    """Read what the function gave; ``None`` drops the part.
 
     Raises:
         ValueError: if it is of another type or part, which would break the stream.
         EncodeError: if it is no chunk that can be sent.
     """
+    if asked is None:
+        return None
     if asked.get("type") != chunk["type"]:
         raise ValueError("on_part changed the type of a chunk")
     encoded = CODEC.encode(asked)
@@ -141,3 +182,23 @@ def _same(action: Action, chunk: Chunk, asked: Mapping[str, Json]) -> Action:
     elif isinstance(encoded, Open):
         check_fields(encoded.part.kind, encoded.part.fields)
     return encoded
+
+
+def _same_call(part: Streamed, chunk: Chunk, asked: Mapping[str, Json] | None) -> tuple[Streamed, str] | None:
+    """Read what the function gave of a whole tool call: the part, and the JSON text of its input.
+
+    Raises:
+        ValueError: if it is of another type or call.
+        EncodeError: if it cannot be sent.
+    """
+    if asked is None:
+        return None
+    if asked.get("type") != chunk["type"] or asked.get("toolCallId") != part.id:
+        raise ValueError("on_part changed the type or the id of a tool call")
+    opened = CODEC.encode({**asked, "type": "tool-input-start"})
+    if not isinstance(opened, Open):
+        raise TypeError("a tool call does not begin")
+    check_fields(opened.part.kind, opened.part.fields)
+    text = json.dumps(asked["input"], ensure_ascii=False, separators=(",", ":")) if "input" in asked else ""
+    check_size(Whole(part.kind, {}, text))
+    return opened.part, text

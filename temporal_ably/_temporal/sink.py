@@ -108,10 +108,16 @@ def check_size(part: Whole) -> None:
     Raises:
         EncodeError: if it does not.
     """
-    from temporal_ably._wire.parts import size_bytes
+    from temporal_ably._wire.parts import fields_bytes, size_bytes
 
     size = size_bytes(part)
     if size > _WHOLE_BYTES:
+        fields = fields_bytes(part.fields)
+        if fields > size // 2:
+            raise EncodeError(
+                f"unable to stream a {part.kind} part with fields of {fields} bytes, which stand on the channel twice; "
+                f"one message of Ably holds {_WHOLE_BYTES}; stream less of {', '.join(part.fields)}"
+            )
         raise EncodeError(
             f"unable to stream a {part.kind} part of {size} bytes; one message of Ably holds {_WHOLE_BYTES}; stream "
             "less, or store it elsewhere and stream its URL"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterable
 
     from temporal_ably._temporal.sink import Sink
-    from temporal_ably._wire.parts import Json
+    from temporal_ably._wire.parts import Json, JsonLike
     from temporal_ably.codec.adapters import Adapter
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class ActivityStream:
     def tool_call(
         self,
         name: str,
-        input: Json,
+        input: JsonLike,
         *,
         call_id: str | None = None,
         title: str | None = None,
@@ -131,8 +131,7 @@ class ActivityStream:
         """
         call = self._call_fields(name, call_id, title, dynamic=dynamic, provider_executed=provider_executed)
         call_id = cast("str", call["toolCallId"])
-        self.write({"type": "tool-input-start", **call})
-        return ToolCallPart(self, name, call_id)
+        return ToolCallPart(self._writer, call_id, call)
 
     def _call_fields(
         self, name: str, call_id: str | None, title: str | None, *, dynamic: bool | None, provider_executed: bool | None
@@ -147,7 +146,7 @@ class ActivityStream:
             "providerExecuted": provider_executed,
         }
 
-    def tool_result(self, call_id: str, output: Json, *, preliminary: bool | None = None) -> None:
+    def tool_result(self, call_id: str, output: JsonLike, *, preliminary: bool | None = None) -> None:
         """Stream what a tool returned; the call may be of another activity of the same run.
 
         Args:
@@ -184,7 +183,7 @@ class ActivityStream:
         """
         self.write({"type": "tool-output-denied", "toolCallId": call_id})
 
-    def data(self, name: str, value: Json, *, id: str | None = None, transient: bool = False) -> None:
+    def data(self, name: str, value: JsonLike, *, id: str | None = None, transient: bool = False) -> None:
         """Stream data of your own, the part ``data-<name>`` of clients.
 
         Args:
@@ -242,7 +241,7 @@ class ActivityStream:
         """
         self.write({"type": "file", "url": url, "mediaType": media_type})
 
-    def metadata(self, **values: Json) -> None:
+    def metadata(self, **values: JsonLike) -> None:
         """Add to the metadata of the current message, beside ``agent``, ``workflowId``, ``activityType``, ``attempt``.
 
         Args:

@@ -11,10 +11,11 @@ from temporal_ably._temporal.sink import checked
 from temporal_ably.errors import StreamClosedError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
-    from temporal_ably._temporal.stream import ActivityStream
     from temporal_ably._temporal.writer import Writer
+    from temporal_ably._wire.parts import Json
 
 
 class StreamPart:
@@ -69,15 +70,18 @@ class ToolCallPart:
     """A tool call whose input comes in pieces; a context manager. Safe to use from any thread.
 
     Args:
-        stream: the stream that it is of.
-        name: the tool's name.
+        writer: what it is written by.
         call_id: the call's id.
+        call: the fields of its ``tool-input-start`` chunk.
+
+    Raises:
+        EncodeError: if a field has the wrong type, or a call of this id is open.
     """
 
-    def __init__(self, stream: ActivityStream, name: str, call_id: str) -> None:
+    def __init__(self, writer: Writer, call_id: str, call: Mapping[str, Json]) -> None:
         self.call_id = call_id
-        self._stream = stream
-        self._name = name
+        self._writer = writer
+        self._key = writer.begin_call(call)
         self._closed = False
 
     def text(self, chunk: str) -> None:
@@ -91,19 +95,16 @@ class ToolCallPart:
             StreamClosedError: if the part was closed.
         """
         text = checked(chunk)
-        if self._closed:
+        if self._closed or not self._writer.extend_call(self._key, self.call_id, text):
             raise StreamClosedError(
                 f"unable to extend the input of tool call {self.call_id!r}; it is closed; begin a new call"
             )
-        self._stream.write({"type": "tool-input-delta", "toolCallId": self.call_id, "inputTextDelta": text})
 
     def close(self) -> None:
         """Tell that the input is whole. Closing twice is harmless."""
         if not self._closed:
             self._closed = True
-            # What was streamed is the input.
-            chunk = {"type": "tool-input-available", "toolCallId": self.call_id, "toolName": self._name, "input": ""}
-            self._stream.write(chunk)
+            self._writer.close_call(self._key, self.call_id)
 
     def __enter__(self) -> ToolCallPart:
         """Give the part."""

@@ -48,6 +48,7 @@ class Writer:
         self._metadata: dict[str, Json] = {}
         self._growing: tuple[str, int] | None = None
         self._open: dict[tuple[str, str], int] = {}
+        self._own: set[int] = set()
         self._input_bytes: dict[int, int] = {}
         self._ended = False
         self._said_late = False
@@ -86,6 +87,49 @@ class Writer:
             if not self._ended:
                 self._sink.close(key, {}, "complete")
 
+    def begin_call(self, call: Mapping[str, Json]) -> int:
+        """Begin a tool call beside others and give its key, 0 where nothing goes anywhere any more.
+
+        Args:
+            call: the fields of its ``tool-input-start`` chunk.
+
+        Raises:
+            EncodeError: if a field has the wrong type, or a call of this id is open.
+        """
+        if self.mute:
+            return 0
+        from temporal_ably.codec.table import Open
+        from temporal_ably.codec.vercel import CODEC
+
+        action = CODEC.encode({"type": "tool-input-start", **call})
+        with self._lock:
+            if not (self._goes_on() and isinstance(action, Open)):
+                return 0
+            key = self._open_part(action.part)
+            # It ends when its own end is asked for, whatever other chunks say.
+            self._own.add(key)
+            return key
+
+    def extend_call(self, key: int, call_id: str, text: str) -> bool:
+        """Extend the input of a call that was begun, and tell whether it was still open.
+
+        Raises:
+            EncodeError: if the input grows too large for one message.
+        """
+        with self._lock:
+            if not self._goes_on():
+                return True
+            if self._open.get(("tool-input", call_id)) != key:
+                return False
+            self._extend_open("tool-input", call_id, text)
+            return True
+
+    def close_call(self, key: int, call_id: str) -> None:
+        """End a call that was begun."""
+        with self._lock:
+            if not self._ended and self._open.get(("tool-input", call_id)) == key:
+                self._close_call(call_id)
+
     # UIMessage chunks.
 
     def write(self, chunk: Mapping[str, Json]) -> str:
@@ -114,7 +158,7 @@ class Writer:
                 self._emit(action)
         return action.text if isinstance(action, Extend) and action.kind == "text" else ""
 
-    def _open_part(self, part: Streamed) -> None:
+    def _open_part(self, part: Streamed) -> int:
         place = (part.kind, part.id)
         if place in self._open:
             raise EncodeError(
@@ -122,7 +166,8 @@ class Writer:
             )
         check_fields(part.kind, part.fields)
         self._end_growing()
-        self._open[place] = self._new_part(part)
+        key = self._open[place] = self._new_part(part)
+        return key
 
     def _extend_open(self, kind: str, part_id: str, text: str) -> None:
         key = self._open.get((kind, part_id))
@@ -150,8 +195,7 @@ class Writer:
             check_fields(action.kind, action.fields)
             if action.whole is not None:
                 self._fill_input(key, action.id, action.whole)
-            del self._open[action.kind, action.id]
-            self._input_bytes.pop(key, None)
+            self._forget_open(action.kind, action.id)
             # The publisher numbers the parts of a message anew; a tool call keeps its id.
             fields = {name: value for name, value in action.fields.items() if name != "id"}
             self._sink.close(key, fields, "complete")
@@ -202,15 +246,22 @@ class Writer:
             self._sink.set_metadata(self._message, metadata)
 
     def _close_call(self, call_id: str) -> None:
-        key = self._open.pop(("tool-input", call_id), None)
+        key = self._forget_open("tool-input", call_id)
         if key is not None:
             self._sink.close(key, {}, "complete")
+
+    def _forget_open(self, kind: str, part_id: str) -> int | None:
+        key = self._open.pop((kind, part_id), None)
+        if key is not None:
+            self._own.discard(key)
+            self._input_bytes.pop(key, None)
+        return key
 
     def _add(self, part: Whole) -> None:
         check_size(part)
         if not part.ephemeral:
             self._end_growing()
-        self._message_used = True
+            self._message_used = True
         self._sink.emit(self._message, part)
 
     # Its life.
@@ -253,9 +304,10 @@ class Writer:
 
     def _end_open(self, status: Status) -> None:
         self._end_growing()
-        for key in self._open.values():
-            self._sink.close(key, {}, status)
-        self._open.clear()
+        for (kind, part_id), key in list(self._open.items()):
+            if key not in self._own:
+                self._forget_open(kind, part_id)
+                self._sink.close(key, {}, status)
 
 
 def _streamed(kind: str) -> Streamed:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Union
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Json = Union[str, int, float, bool, None, "list[Json]", "dict[str, Json]"]
+# What callers may pass for it: a `dict[str, str]` is none of `dict[str, Json]`.
+JsonLike = Union[str, int, float, bool, None, "Sequence[JsonLike]", "Mapping[str, JsonLike]"]
 Status = Literal["streaming", "complete", "cancelled"]
 
 

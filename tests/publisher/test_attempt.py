@@ -303,16 +303,16 @@ def test_attempt_goes_on_without_its_run_start_where_that_can_never_succeed() ->
     assert it.round() == ["start + start-step + create 0.0 '' streaming"]
 
 
-def test_text_of_a_part_that_can_never_succeed_counts_as_lost() -> None:
+def test_text_that_can_never_succeed_is_a_gap_and_its_part_goes_on() -> None:
     it = opened()
     it.attempt.text(1, "12345", 0.0)
     [(ticket, _)] = it.take()
     it.attempt.abandon(ticket)
     it.attempt.text(1, "678", 0.0)
-    assert it.attempt.lost == 8
-    assert it.attempt.held_bytes == 0
+    assert it.attempt.lost == 5
     it.attempt.finish("complete", 0.0)
-    assert it.flush() == ["step-end"]
+    assert it.flush() == ["append 0.0 '678' complete", "step-end"]
+    assert it.attempt.held_bytes == 0
     assert it.attempt.done
 
 

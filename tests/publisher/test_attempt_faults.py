@@ -121,7 +121,6 @@ class World:
             self.attempt.close_part(key, {}, "complete", self.now)
 
     def _ephemeral(self, text: str) -> None:
-        self.written[-1].begun = True
         part = Whole("data-b", {"transient": "true"}, text, ephemeral=True)
         self.attempt.emit(self._number, part, self.now)
 

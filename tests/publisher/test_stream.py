@@ -253,3 +253,39 @@ def test_first_text_close_and_repair_are_urgent(prepare: str) -> None:
         send(stream)
         stream.doubted()
     assert stream.urgent
+
+
+def test_text_that_is_refused_is_a_gap_and_the_part_goes_on() -> None:
+    it = opened()
+    it.push("lost", 0.0)
+    it.sent(it.move(), 0.0)
+    it.push("kept", 0.0)
+    assert it.refused() == 4
+    assert it.move() == Move("append", "kept", "streaming")
+    it.sent(it.move(), 0.0)
+    it.acked("")
+    it.close("complete", 0.0)
+    assert it.move() == Move("append", "", "complete")
+    assert it.length == 8
+    assert it.held_bytes == 0
+
+
+def test_a_part_whose_close_is_refused_twice_is_given_up() -> None:
+    it = opened()
+    it.push("lost", 0.0)
+    it.close("complete", 0.0)
+    it.sent(it.move(), 0.0)
+    assert it.refused() == 4
+    it.sent(it.move(), 0.0)
+    assert it.refused() == 1
+    assert it.closed
+
+
+def test_a_repair_that_is_refused_is_given_up() -> None:
+    it = opened()
+    it.push("text", 0.0)
+    it.sent(it.move(), 0.0)
+    it.doubted()
+    it.sent(it.move(), 0.0)
+    assert it.refused() == 4
+    assert it.closed

@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from temporal_ably._publisher.outcome import Delivery, Outcome
-from temporal_ably._temporal.failures import from_bare_generator, from_encode_error, from_outcome
+from temporal_ably._temporal.failures import from_bare_generator, from_misuse, from_outcome
 from temporal_ably.errors import ChannelRuleError, ConnectionLostError, EncodeError, PublishError
 
 
 def test_chunk_that_cannot_be_streamed_is_not_retried() -> None:
-    failure = from_encode_error(EncodeError("unable to stream a chunk; no; pass its text"))
+    failure = from_misuse(EncodeError("unable to stream a chunk; no; pass its text"))
     assert (failure.message, failure.type, failure.non_retryable) == (
         "unable to stream a chunk; no; pass its text",
         "EncodeError",

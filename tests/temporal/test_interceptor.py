@@ -173,3 +173,22 @@ def test_empty_template_in_the_environment_counts_as_unset(monkeypatch: pytest.M
 def test_session_name_refuses_a_wrong_template() -> None:
     with pytest.raises(SettingsError, match="unable to use ABLY_SESSION_TEMPLATE"):
         session_name("7", template="ai:{user}")
+
+
+async def _async(chunk: object) -> object:
+    return chunk
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "told"),
+    [
+        ("recorder", AblyRecorder, r"pass AblyRecorder\(\), an instance"),
+        ("recorder", "tape", r"pass AblyRecorder\(\), an instance"),
+        ("on_part", _async, "it is async; pass a plain function"),
+        ("agent_name", 7, "it is int; pass a function"),
+    ],
+)
+def test_an_argument_that_cannot_work_is_refused_at_once(argument: str, value: object, told: str) -> None:
+    arguments: dict[str, Any] = {"api_key": "app.key:secret", argument: value}
+    with pytest.raises(SettingsError, match=f"unable to use the argument {argument}; .*{told}"):
+        AblyInterceptor(None, **arguments)

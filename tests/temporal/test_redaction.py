@@ -62,7 +62,7 @@ def test_each_kind_of_part_is_asked_about_as_the_chunk_that_it_is() -> None:
         {"type": "reasoning-start", "id": ""},
         {"type": "reasoning-delta", "id": "", "delta": "b"},
         {"type": "tool-input-start", "toolCallId": "c1", "toolName": "look"},
-        {"type": "tool-input-delta", "toolCallId": "c1", "inputTextDelta": "{}"},
+        {"type": "tool-input-available", "toolCallId": "c1", "toolName": "look", "input": {}},
         {"type": "tool-input-available", **call, "toolName": "look", "dynamic": True, "input": {"q": 1}},
         {"type": "tool-output-available", **call, "preliminary": True, "output": {"found": 1}},
         {"type": "tool-output-error", **call, "errorText": "no"},
@@ -80,8 +80,7 @@ def test_who_changes_nothing_gets_what_there_would_be_without() -> None:
     tell_all(ActivityStream(record))
     stream, events = redacted(lambda chunk: chunk)
     tell_all(stream)
-    # Only the end of a call says its name again where nobody is asked.
-    assert events == [event.replace("close 3 toolCallId=c1 toolName=look", "close 3") for event in record.events]
+    assert events == record.events
 
 
 def test_who_drops_everything_lets_nothing_out() -> None:
@@ -135,8 +134,40 @@ def test_what_the_end_of_a_part_adds_is_asked_about() -> None:
     assert events[1::2] == [
         'close 1 providerMetadata={"signature":"***"}',
         'close 2 providerMetadata={"signature":"***"}',
-        'close 3 toolName=*** providerMetadata={"signature":"***"}',
+        "close 3",
     ]
+    assert events[-2] == 'open 3 tool-input toolCallId=c1 toolName=*** providerMetadata={"signature":"***"} in 0'
+
+
+def hide_input(chunk: Mapping[str, Json]) -> Mapping[str, Json]:
+    return {**chunk, "input": {"hidden": True}} if chunk["type"] == "tool-input-available" else chunk
+
+
+def test_the_input_of_a_streamed_call_is_asked_about_as_a_whole() -> None:
+    stream, events = redacted(hide_input)
+    with stream.tool_call_part("pay", call_id="c1") as call:
+        call.text('{"card":"41')
+        call.text(f'11{SECRET}"}}')
+    stream.write({"type": "tool-input-start", "toolCallId": "c2", "toolName": "pay"})
+    stream.write({"type": "tool-input-available", "toolCallId": "c2", "toolName": "pay", "input": {"card": SECRET}})
+    assert events == [
+        *("open 1 tool-input toolCallId=c1 toolName=pay in 0", '1 {"hidden":true}', "close 1"),
+        *("open 2 tool-input toolCallId=c2 toolName=pay in 0", '2 {"hidden":true}', "close 2"),
+    ]
+
+
+def test_a_streamed_call_whose_input_is_dropped_is_not_there() -> None:
+    stream, events = redacted(lambda chunk: None if chunk["type"] == "tool-input-available" else chunk)
+    with stream.tool_call_part("pay", call_id="c1") as call:
+        call.text("{}")
+    assert events == []
+
+
+def test_a_streamed_input_that_is_no_json_is_asked_about_as_text() -> None:
+    stream, events = redacted(replacing)
+    with stream.tool_call_part("pay", call_id="c1") as call:
+        call.text(f"pay {SECRET}")
+    assert events[1] == '1 "pay ***"'
 
 
 def test_part_is_ended_though_what_its_end_adds_is_dropped() -> None:

@@ -90,7 +90,7 @@ def test_tool_call_part_streams_its_input_and_names_its_tool() -> None:
         f"open 1 tool-input toolCallId=step/call-1 toolName=look {options} in 0",
         '1 {"q":',
         "1 1}",
-        "close 1 toolCallId=step/call-1 toolName=look",
+        "close 1",
         'tool-output-available toolCallId=step/call-1 {"output": "found"} in 0',
     ]
 
@@ -98,7 +98,7 @@ def test_tool_call_part_streams_its_input_and_names_its_tool() -> None:
 def test_tool_call_without_any_input_is_whole_when_it_is_closed() -> None:
     stream, events = recorded()
     stream.tool_call_part("look", call_id="c1").close()
-    assert events[-1] == "close 1 toolCallId=c1 toolName=look"
+    assert events[-1] == "close 1"
 
 
 def test_calls_may_be_open_beside_each_other_under_ids_of_their_own() -> None:
@@ -123,3 +123,37 @@ def test_input_that_is_larger_than_a_message_is_refused_and_what_was_streamed_of
     assert [len(event) for event in events] == [len(events[0]), 40_002, 3, len(events[-1])]
     with stream.tool_call_part("look", call_id="c1") as again:
         again.text("x" * 40_000)
+
+
+def test_tool_call_part_outlives_a_new_message_and_is_no_second_call() -> None:
+    stream, events = recorded()
+    with stream.tool_call_part("look", call_id="c1") as call:
+        call.text('{"q":')
+        stream.message()
+        call.text("1}")
+    assert events == ["open 1 tool-input toolCallId=c1 toolName=look in 0", '1 {"q":', "1 1}", "close 1"]
+
+
+@pytest.mark.parametrize("chunk", ["start", "abort"])
+def test_tool_call_part_outlives_what_ends_raw_parts(chunk: str) -> None:
+    stream, events = recorded()
+    with stream.tool_call_part("look", call_id="c1") as call:
+        stream.write({"type": chunk})
+        call.text("{}")
+    assert events[-2:] == ["1 {}", "close 1"]
+
+
+def test_tool_call_part_that_failed_says_that_it_is_closed() -> None:
+    stream, _ = recorded()
+    call = stream.tool_call_part("look", call_id="c1")
+    stream.write({"type": "tool-input-error", "toolCallId": "c1", "toolName": "look", "input": "", "errorText": "no"})
+    with pytest.raises(StreamClosedError, match="begin a new call"):
+        call.text("{}")
+    call.close()
+
+
+def test_two_calls_of_one_id_are_not_open_at_once() -> None:
+    stream, _ = recorded()
+    with stream.tool_call_part("look", call_id="c1"), pytest.raises(EncodeError, match="open already"):
+        stream.tool_call_part("look", call_id="c1")
+    stream.tool_call_part("look", call_id="c1").close()
