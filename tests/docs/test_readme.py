@@ -95,6 +95,7 @@ async def test_what_the_hello_worker_published_is_inspected_as_shown(
     script.write_text(snippets("python")[2].replace('key=os.environ["ABLY_API_KEY"]', local), encoding="utf-8")
     printed = await run(sys.executable, str(script))
     assert printed.splitlines()[0].split() == ["run-start", "None"]
+    assert printed.splitlines()[-1].split() == ["run-end", "None"]
     assert "part 1 1 Hello, Ada!" in printed.splitlines()
 
 
