@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from ably.types.message import Message as SdkMessage  # pyright: ignore[reportMissingTypeStubs] - it has none
 
 from temporal_ably._transport.base import Credentials, Timeouts
 from temporal_ably._transport.realtime import RealtimeConnection
@@ -18,6 +19,7 @@ from temporal_ably.errors import (
     PublishError,
 )
 from temporal_ably.server import LocalServer
+from tests.server.sdk import realtime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -223,6 +225,13 @@ async def test_history_is_newest_first_over_all_pages_without_a_connection(
     assert [each.serial for each in stored] == [each["serial"] for each in reversed(server.messages("channel"))]
     assert (stored[0].name, stored[0].data, stored[0].extras) == ("plain", "10-99", {"headers": {"tag": "1"}})
     assert server.connections_total == 1
+
+
+async def test_history_tells_what_was_deleted(server: LocalServer, connection: RealtimeConnection) -> None:
+    (serial, _) = await connection.send("channel", Publish((TEXT, TEXT)))
+    async with realtime(server, client_id="me") as client:
+        await client.channels.get("channel").delete_message(SdkMessage(serial=serial))
+    assert [each.deleted for each in await read(connection, "channel")] == [False, True]
 
 
 @pytest.mark.parametrize("endpoint", ["127.0.0.1:1", None])

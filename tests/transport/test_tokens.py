@@ -1,110 +1,216 @@
-"""Tokens of the user's callback, against the local server by the real SDK."""
+"""One connection with tokens of ``auth_callback``: the real SDK on the local server."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+import time
+import traceback
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from temporal_ably._transport.base import Credentials, Stored
+from temporal_ably._transport.base import Credentials, Timeouts
 from temporal_ably._transport.realtime import RealtimeConnection
-from temporal_ably._wire.operations import Message, Publish
-from temporal_ably.errors import ConnectionLostError, PublishError
+from temporal_ably._wire.operations import Append, Message, Publish
+from temporal_ably.errors import ConnectionLostError, HistoryError, PublishError, TemporalAblyError
 from temporal_ably.server import LocalServer
+from temporal_ably.server.auth import Key, create_jwt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-HELLO = Publish((Message("greeting", "hello", {}),))
+    from temporal_ably._transport.base import AuthCallback, Stored
+
+KEY = "local.dev:for-development-only"
+TEXT = Message("plain", "text", {"headers": {"tag": "1"}})
+OPAQUE = "appid.opaque-token+of/ably=="
+EVERYTHING = {"*": ["*"]}
 
 
 @pytest.fixture
 async def server() -> AsyncGenerator[LocalServer]:
-    async with LocalServer() as running:
-        yield running
+    async with LocalServer(key=KEY) as started:
+        yield started
 
 
-def connect(server: LocalServer, give: Callable[[], object]) -> RealtimeConnection:
-    async def callback(params: dict[str, object]) -> object:
-        del params
-        return give()
-
-    return RealtimeConnection(Credentials("", server.endpoint, tls=False, client_id="me", auth_callback=callback))
+def jwt(client_id: str | None = "me", *, key: str = KEY, ttl_s: int = 600, ops: tuple[str, ...] = ("*",)) -> str:
+    return create_jwt(Key.parse(key), int(time.time() * 1000), ttl_s * 1000, client_id, {"*": list(ops)})
 
 
-class Details:
-    """What ably-python's own ``TokenDetails`` looks like."""
+class Issuer:
+    """A user's callback: gives what ``make`` makes, and keeps what it gave."""
 
-    def __init__(self, token: str) -> None:
-        self.token = token
-        self.client_id = None
-        self.expires = None
-        self.issued = 0
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+        self.given: list[object] = []
 
-
-FORMS: dict[str, Callable[[str], object]] = {
-    "a plain token": str,
-    "details as JSON": lambda token: {"token": token, "issued": 1, "expires": 2_000_000_000_000},
-    "details without a time": lambda token: {"token": token},
-    "details as an object": Details,
-}
+    async def __call__(self, params: dict[str, object]) -> object:
+        made = self._make()
+        self.given.append(made)
+        return made
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("client_id", ["me", "*"])
-async def test_every_form_of_a_token_publishes_and_reads(server: LocalServer, form: str, client_id: str) -> None:
-    connection = connect(server, lambda: FORMS[form](server.token(client_id=client_id)))
-    await connection.open()
-    await connection.send("channel", HELLO)
-    await connection.close()
-    found: list[Stored] = [each async for each in connection.history("channel")]
-    assert [(each.data, each.client_id) for each in found] == [("hello", "me")]
+def connect(endpoint: str, callback: AuthCallback, **timeouts: float) -> RealtimeConnection:
+    credentials = Credentials("", endpoint, tls=False, client_id="me", auth_callback=callback)
+    return RealtimeConnection(credentials, Timeouts(**timeouts))
 
 
-@pytest.mark.parametrize("client_id", [None, "somebody else"])
-async def test_a_token_of_another_client_is_one_error_that_names_ours(
-    server: LocalServer, client_id: str | None
+async def read(connection: RealtimeConnection, channel: str = "channel") -> list[Stored]:
+    return [stored async for stored in connection.history(channel)]
+
+
+def details() -> object:
+    from ably.types.tokendetails import TokenDetails  # pyright: ignore[reportMissingTypeStubs] - it has none
+
+    return TokenDetails(token=jwt())
+
+
+@pytest.mark.parametrize("make", [jwt, lambda: {"token": jwt()}, details], ids=["text", "mapping", "details"])
+async def test_worker_without_a_key_publishes_and_reads_with_tokens(
+    server: LocalServer, make: Callable[[], object]
 ) -> None:
-    connection = connect(server, lambda: server.token(client_id=client_id))
-    with pytest.raises(PublishError, match="give the token the client id 'me'") as raised:
-        await connection.open()
-    assert not raised.value.retryable
+    issuer = Issuer(make)
+    connection = connect(server.endpoint, issuer)
+    await connection.open()
+    (serial,) = await connection.send("channel", Publish((TEXT,)))
+    await connection.send("channel", Append(serial, TEXT))
+    assert [stored.data for stored in await read(connection)] == ["texttext"]
+    assert [message["clientId"] for message in server.messages("channel")] == ["me"]
     await connection.close()
 
 
-async def test_a_failing_callback_is_told_by_kind_and_tried_again(server: LocalServer) -> None:
-    def fail() -> object:
-        raise LookupError("no token for key hush-hush")
+async def test_history_is_read_with_a_token_though_nothing_is_open(server: LocalServer) -> None:
+    issuer = Issuer(jwt)
+    assert await read(connect(server.endpoint, issuer)) == []
+    assert len(issuer.given) == 1
+    assert server.connections_total == 0
 
-    connection = connect(server, fail)
-    with pytest.raises(ConnectionLostError, match="auth_callback raised LookupError") as raised:
+
+async def test_callback_is_asked_anew_for_each_connection(server: LocalServer) -> None:
+    issuer = Issuer(jwt)
+    for _ in range(2):
+        connection = connect(server.endpoint, issuer)
         await connection.open()
-    assert raised.value.retryable
-    assert "hush" not in str(raised.value)
+        await connection.close()
+    assert len(issuer.given) == 2
+
+
+async def test_callback_runs_on_the_loop_of_the_connection(server: LocalServer) -> None:
+    loops: list[object] = []
+
+    async def callback(params: dict[str, object]) -> object:
+        loops.append(asyncio.get_running_loop())
+        return jwt()
+
+    connection = connect(server.endpoint, callback)
+    await connection.open()
+    await connection.close()
+    assert set(loops) == {asyncio.get_running_loop()}
+
+
+async def error_of(opening: RealtimeConnection) -> PublishError:
+    with pytest.raises(PublishError) as caught:
+        await opening.open()
+    await opening.close()
+    assert OPAQUE not in "".join(traceback.format_exception(caught.value))
+    return caught.value
+
+
+async def test_callback_that_fails_is_a_connection_loss_that_is_tried_again(server: LocalServer) -> None:
+    async def callback(params: dict[str, object]) -> object:
+        raise ValueError("the token service is down")
+
+    error = await error_of(connect(server.endpoint, callback, connect_s=2.0))
+    assert isinstance(error, ConnectionLostError)
+    assert error.retryable
+    with pytest.raises(HistoryError) as caught:
+        await read(connect(server.endpoint, callback))
+    assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    "given", [None, 7, "", {}, {"token": 7}, object()], ids=["none", "number", "empty", "no token", "no text", "object"]
+)
+async def test_callback_that_gives_no_token_is_told_and_breaks_nothing(server: LocalServer, given: object) -> None:
+    error = await error_of(connect(server.endpoint, Issuer(lambda: given), connect_s=2.0))
+    assert str(error).startswith("unable to ")
+    with pytest.raises(TemporalAblyError):
+        await read(connect(server.endpoint, Issuer(lambda: given)))
+
+
+async def test_callback_that_never_answers_is_given_up(server: LocalServer) -> None:
+    async def callback(params: dict[str, object]) -> object:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    error = await error_of(connect(server.endpoint, callback, connect_s=0.2))
+    assert "no answer in" in str(error)
+
+
+async def test_token_for_another_client_is_refused_for_good_and_told_with_the_one_that_is_needed(
+    server: LocalServer,
+) -> None:
+    error = await error_of(connect(server.endpoint, Issuer(lambda: jwt("someone-else"))))
+    assert not error.retryable
+    assert "give the token the client id 'me' or '*'" in str(error)
+
+
+@pytest.mark.parametrize("token", [jwt(key="local.dev:wrong"), OPAQUE], ids=["bad signature", "unknown"])
+async def test_token_that_ably_does_not_take_is_told_and_another_is_tried(server: LocalServer, token: str) -> None:
+    error = await error_of(connect(server.endpoint, Issuer(lambda: token)))
+    assert error.retryable
+    assert "40144" in str(error)
+    assert token not in str(error)
+    with pytest.raises(HistoryError) as caught:
+        await read(connect(server.endpoint, Issuer(lambda: token)))
+    assert token not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_token_without_the_capability_refuses_the_channel_only(server: LocalServer) -> None:
+    connection = connect(server.endpoint, Issuer(lambda: jwt(ops=("history",))))
+    await connection.open()
+    with pytest.raises(PublishError, match="message-update-own") as caught:
+        await connection.send("channel", Publish((TEXT,)))
+    assert (caught.value.channel, caught.value.retryable) == ("channel", False)
+    assert not connection.lost.done()
     await connection.close()
 
 
-async def test_a_callback_that_gives_nothing_is_told(server: LocalServer) -> None:
-    connection = connect(server, lambda: None)
-    with pytest.raises(ConnectionLostError):
-        await connection.open()
-    await connection.close()
-
-
-async def test_no_token_gets_into_the_logs(server: LocalServer, caplog: pytest.LogCaptureFixture) -> None:
-    opaque = "opaque-token-of-some-length"
+@pytest.mark.parametrize("make", [jwt, lambda: OPAQUE, lambda: {"token": OPAQUE}], ids=["JWT", "opaque", "mapping"])
+async def test_no_log_shows_a_token(
+    server: LocalServer, make: Callable[[], object], caplog: pytest.LogCaptureFixture
+) -> None:
+    sdk = logging.getLogger("ably")
+    level = sdk.level
+    sdk.setLevel(logging.DEBUG)
     caplog.set_level(logging.DEBUG)
-    connection = connect(server, lambda: opaque)
-    with pytest.raises(PublishError):
+    issuer = Issuer(make)
+    connection = connect(server.endpoint, issuer, connect_s=3.0)
+    try:
         await connection.open()
-    await connection.close()
-    assert opaque not in caplog.text
+        await connection.send("channel", Publish((TEXT,)))
+        await read(connection)
+    except TemporalAblyError as err:
+        caplog.records.append(logging.LogRecord("error", logging.ERROR, "", 0, str(err), (), None))
+    finally:
+        await connection.close()
+        sdk.setLevel(level)
+    tokens = [cast("dict[str, str]", each)["token"] if isinstance(each, dict) else str(each) for each in issuer.given]
+    assert tokens
+    assert {record.name.partition(".")[0] for record in caplog.records} >= {"ably", "websockets"}
+    for record in caplog.records:
+        for token in tokens:
+            assert token not in record.getMessage()
+            assert token not in repr(record.args)
+            assert token not in (record.exc_text or "")
+            if record.exc_info:
+                assert token not in "".join(traceback.format_exception(*record.exc_info))
 
 
-@pytest.mark.parametrize("given", [{"keyName": "a.b", "mac": "x"}, 7], ids=["token request", "a number"])
-async def test_what_is_no_token_is_left_to_the_sdk(server: LocalServer, given: Any) -> None:
-    connection = connect(server, lambda: given)
-    with pytest.raises(PublishError):
-        await connection.open()
+async def test_a_token_that_may_act_as_anyone_acts_as_the_publisher(server: LocalServer) -> None:
+    connection = connect(server.endpoint, Issuer(lambda: server.token(client_id="*")))
+    await connection.open()
+    await connection.send("channel", Publish((TEXT,)))
+    assert [message["clientId"] for message in server.messages("channel")] == ["me"]
     await connection.close()
