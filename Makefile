@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ACTIVATED := PATH="$(CURDIR)/$(BIN):$$PATH"
+WORKERS ?= 2
 PYRIGHT := node scripts/pyright/node_modules/pyright/index.js
 
 .DEFAULT_GOAL := help
@@ -23,7 +24,7 @@ dev: setup-python  ## run the local stand-in for Ably
 	@$(BIN)/temporal-ably dev $(ARGS)
 
 test: setup  ## run every test; make test ARGS="-k name" runs some
-	@$(ACTIVATED) python -m pytest $(ARGS)
+	@$(ACTIVATED) python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: setup-python  ## check style and the import contract
 	@$(BIN)/ruff check .

@@ -55,8 +55,10 @@ class FakeAbly:
     @contextmanager
     def changing(self) -> Generator[None, None, None]:
         with self._changed:
-            yield
-            self._changed.notify_all()
+            try:
+                yield
+            finally:
+                self._changed.notify_all()
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         with self._changed:
