@@ -5,7 +5,7 @@
  * came live or from history make no difference. The rules are those of docs/wire.md; its section is named at each.
  */
 
-const MAJOR = 1;
+const MAJOR = '1';
 
 export class Fold {
   #records = new Map();
@@ -70,7 +70,7 @@ const read = (serial, { base, tail, text }) => {
   // Every operation carries all tags, so those of the last one count.
   const { tags } = tail.at(-1) ?? base;
   // "Growth": another major version may mean anything.
-  if (Number.parseInt(tags['temporal-v'], 10) !== MAJOR || !tags['temporal-session-run']) return null;
+  if (tags['temporal-v']?.split?.('.')[0] !== MAJOR || !tags['temporal-session-run']) return null;
   return { serial, tags, data: tail.length ? text : base.data };
 };
 

@@ -11,6 +11,11 @@ if (!channel || !ABLY_API_KEY) {
   process.exit(2);
 }
 
+const fail = ({ message }) => {
+  console.error(`unable to watch ${channel}; ${message.split('\n')[0]}; check ABLY_API_KEY and what it may read`);
+  process.exit(1);
+};
+
 /** One part on a line. Whatever is more than text is shown as JSON. */
 const describe = ({ type, ...rest }) => (type === 'text' ? rest.text : `[${type}] ${rest.text ?? JSON.stringify(rest)}`);
 
@@ -33,6 +38,12 @@ const print = (lines) => {
   printed = lines;
 };
 
-const client = new Ably.Realtime(options({ endpoint: ABLY_ENDPOINT, auth: ABLY_API_KEY }));
-await follow(client.channels.get(channel), (fold) => print(linesOf(fold.session)));
-console.error(`watching ${channel}; Ctrl-C stops it`);
+try {
+  // What Ably has to say comes as an error; its log would say it twice.
+  const client = new Ably.Realtime({ ...options({ endpoint: ABLY_ENDPOINT, auth: ABLY_API_KEY }), logLevel: 0 });
+  client.connection.on('failed', ({ reason }) => fail(reason));
+  await follow(client.channels.get(channel), (fold) => print(linesOf(fold.session)));
+  console.error(`watching ${channel}; Ctrl-C stops it`);
+} catch (error) {
+  fail(error);
+}

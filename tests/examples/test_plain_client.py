@@ -298,6 +298,16 @@ async def test_what_is_not_understood_is_passed_by(plain: PlainClient) -> None:
     assert [run["status"] for run in folded["runs"]] == ["active"]
 
 
+async def test_only_a_version_that_is_exactly_1_up_to_its_first_dot_is_read(plain: PlainClient) -> None:
+    others = ["1x", "1-beta", "01", "+1", " 1", "1 ", "1\n", "11", "0.1", ".1", "2", "", "1,5"]
+    writers: list[Writer] = []
+    for version in [*others, "1", "1.", "1.7", "1.7.2", "1.x"]:
+        writers.append(Writer())
+        writers[-1].attempt(v=version).stream("text", "read", id="0")
+    sessions = await plain.fold(*(writer.messages for writer in writers))
+    assert [len(session["runs"]) for session in sessions] == [0] * len(others) + [1] * 5
+
+
 async def test_a_later_minor_version_is_read(plain: PlainClient) -> None:
     writer = Writer()
     writer.attempt(v="1.7").stream("text", "later", id="0")

@@ -7,6 +7,8 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.examples.channel import player_on
 from tests.examples.conftest import FOLDER
 from tests.examples.plain_client import WAIT_S, retried, texts
@@ -78,3 +80,17 @@ async def test_the_program_without_a_channel_tells_how_it_is_used() -> None:
     program = await asyncio.create_subprocess_exec(node, "watch.mjs", cwd=FOLDER, stderr=asyncio.subprocess.PIPE)
     _, told = await program.communicate()
     assert (program.returncode, b"usage: ABLY_API_KEY=" in told) == (2, True)
+
+
+@pytest.mark.parametrize("key", ["local.dev:wrong", "no key", "a:b:c"])
+async def test_the_program_tells_a_wrong_key_in_one_line(local_server: LocalServer, key: str) -> None:
+    node = shutil.which("node", path=SCRIPTS) or "node"
+    environment = os.environ | {"ABLY_API_KEY": key, "ABLY_ENDPOINT": local_server.endpoint}
+    pipe = asyncio.subprocess.PIPE
+    program = await asyncio.create_subprocess_exec(
+        node, "watch.mjs", CHANNEL, cwd=FOLDER, env=environment, stdout=pipe, stderr=pipe
+    )
+    printed, told = await asyncio.wait_for(program.communicate(), WAIT_S)
+    assert (program.returncode, printed, len(told.splitlines())) == (1, b"", 1)
+    assert told.startswith(b"unable to watch ai:plain; ")
+    assert told.endswith(b"; check ABLY_API_KEY and what it may read\n")
