@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from temporal_ably._transport.base import Credentials
@@ -13,6 +13,8 @@ from temporal_ably._wire.identity import DEFAULT_TEMPLATE, check_template
 from temporal_ably.errors import SettingsError
 
 if TYPE_CHECKING:
+    from pydantic import ModelWrapValidatorHandler
+
     from temporal_ably._transport.base import AuthCallback
 
 PREFIX = "ABLY_"
@@ -21,8 +23,10 @@ PREFIX = "ABLY_"
 class AblySettings(BaseSettings):
     """All settings. Each is read from ``ABLY_`` and its name in upper case; arguments go first.
 
+    That a key is missing is told by whoever needs one.
+
     Raises:
-        SettingsError: from ``load``, if a value is missing or wrong.
+        SettingsError: if a value is wrong; the text names the variable and the fix.
     """
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
@@ -76,11 +80,19 @@ class AblySettings(BaseSettings):
     tags: Literal["minimal", "full"] = "minimal"
     """`full` also tags namespace and task queue; end users can read tags."""
 
+    @model_validator(mode="wrap")
+    @classmethod
+    def _explained(cls, values: object, read: ModelWrapValidatorHandler[AblySettings]) -> AblySettings:
+        try:
+            return read(values)
+        except ValidationError as err:
+            raise SettingsError(_explain(err)) from None
+
     @field_validator("flush_timeout", mode="before")
     @classmethod
     def _seconds(cls, value: object) -> object:
         # From the environment a bare number is a text; pydantic reads only numbers as seconds.
-        return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value
+        return float(value) if isinstance(value, str) and value.replace(".", "", 1).isdecimal() else value
 
     @field_validator("session_template")
     @classmethod
@@ -98,22 +110,24 @@ class AblySettings(BaseSettings):
         return value
 
 
-def load(settings: AblySettings | None, overrides: dict[str, object], *, needs_key: bool = True) -> AblySettings:
+def load(settings: object, overrides: dict[str, object], *, needs_key: bool = True) -> AblySettings:
     """Read the settings and check that they suffice.
 
     Args:
-        settings: a whole set, or ``None`` to read the environment.
+        settings: a whole set, or ``None`` to read the environment; anything else is refused.
         overrides: single values that go before either, by field name.
         needs_key: whether nothing else gives access to Ably.
 
     Raises:
         SettingsError: naming the variable and the fix.
     """
+    if settings is not None and not isinstance(settings, AblySettings):
+        raise SettingsError(
+            f"unable to use the argument settings; it is {type(settings).__name__}; "
+            "pass an AblySettings, or single settings by name, as client_id="
+        )
     given = {} if settings is None else settings.model_dump()
-    try:
-        loaded = AblySettings(**{**given, **overrides})  # pyright: ignore[reportArgumentType] - pydantic checks them
-    except ValidationError as err:
-        raise SettingsError(_explain(err)) from None
+    loaded = AblySettings(**{**given, **overrides})  # pyright: ignore[reportArgumentType] - pydantic checks them
     if loaded.enabled and needs_key and loaded.api_key is None:
         raise SettingsError(
             "unable to publish to Ably; ABLY_API_KEY is not set; set it to a key of your Ably app, pass "
@@ -134,5 +148,7 @@ def _explain(err: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         known = ", ".join(AblySettings.model_fields)
         return f"unable to use the argument {name}; there is no such setting; use one of {known}"
+    if problem["type"].startswith("time_delta_"):
+        return f"unable to use {PREFIX}{name.upper()}; it is no time; give seconds, as in 3"
     why = problem["msg"].removeprefix("Value error, ")
     return f"unable to use {PREFIX}{name.upper()}; {why}; correct the value"

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from temporal_ably import AblySettings, SettingsError
+from temporal_ably import AblyInterceptor, AblySettings, SettingsError
 from temporal_ably.settings import PREFIX, load
 
 KEY = "app.name:top-secret"
@@ -46,9 +47,12 @@ BAD: list[tuple[str, str, str]] = [
     ("max_connections", "0", "greater than or equal to 1"),
     ("max_connections", "1.5", "integer"),
     ("on_failure", "panic", "'continue' or 'fail'"),
-    ("flush_timeout", "-1", "timedelta"),
-    ("flush_timeout", "soon", "duration"),
-    ("flush_timeout", "1.2.3", "timedelta"),
+    ("flush_timeout", "3s", "give seconds, as in 3"),
+    ("flush_timeout", "-1", "give seconds, as in 3"),
+    ("flush_timeout", "soon", "give seconds, as in 3"),
+    ("flush_timeout", "1.2.3", "give seconds, as in 3"),
+    ("flush_timeout", "²", "give seconds, as in 3"),
+    ("flush_timeout", "9" * 400, "give seconds, as in 3"),
     ("buffer_bytes", "10", "greater than or equal to 1024"),
     ("expose_errors", "2", "boolean"),
     ("tags", "all", "'minimal' or 'full'"),
@@ -174,10 +178,34 @@ def test_key_is_never_shown(key: str) -> None:
         assert "***" in shown
 
 
-def test_settings_that_a_user_makes_hide_the_key_in_errors() -> None:
-    with pytest.raises(ValidationError) as caught:
-        AblySettings.model_validate({"api_key": "top-secret"})
-    assert "top-secret" not in str(caught.value)
+@pytest.mark.parametrize(("name", "text", "complaint"), BAD)
+def test_settings_that_a_user_makes_give_the_same_errors(name: str, text: str, complaint: str) -> None:
+    made: dict[str, object] = {name: text}
+    for make in (lambda: AblySettings(**made), lambda: AblySettings.model_validate(made)):  # pyright: ignore[reportArgumentType]
+        with pytest.raises(SettingsError) as caught:
+            make()
+        assert str(caught.value).startswith(f"unable to use {PREFIX}{name.upper()}")
+        assert complaint in str(caught.value)
+        assert "top-secret" not in str(caught.value) + repr(caught.value.__context__)
+
+
+def test_settings_that_a_user_makes_are_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABLY_TAGS", "full")
+    made = AblySettings(client_id="one")
+    assert (made.client_id, made.tags, made.api_key) == ("one", "full", None)
+
+
+@pytest.mark.parametrize("settings", [{"client_id": "me"}, KEY, AblySettings])
+def test_what_is_no_set_of_settings_is_refused_by_the_name_of_the_argument(key: str, settings: object) -> None:
+    kind = type(settings).__name__
+    with pytest.raises(SettingsError, match=f"^unable to use the argument settings; it is {kind}; pass an AblySett"):
+        load(settings, {})
+
+
+def test_interceptor_refuses_settings_that_are_none() -> None:
+    settings: Any = {"client_id": "me"}
+    with pytest.raises(SettingsError, match="unable to use the argument settings; it is dict"):
+        AblyInterceptor(settings)
 
 
 def test_settings_cannot_be_changed(key: str) -> None:
