@@ -29,7 +29,7 @@ Action = Literal["create", "append", "update", "delete"]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NUMBERED_ACTIONS: dict[int, Action] = {0: "create", 1: "update", 2: "delete", 5: "append"}
-_MAJOR = re.compile(rf"{tags.CONTRACT_VERSION}(\.|$)")
+_MAJOR = re.compile(rf"{tags.CONTRACT_VERSION}(\.|\Z)")
 # More digits than 64 bits hold are no number of ours, and Python refuses to read thousands of them.
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _ATTRIBUTES = {
@@ -188,7 +188,12 @@ class Envelope(BaseModel):
     """Start of the attempt that replaced this one. A hint for people: no fold relies on it."""
 
     superseded: bool = False
-    """Whether the message is marked as replaced."""
+    """Whether a later attempt took its place: by the canonical rule where its channel was read, else by its mark."""
+
+    @property
+    def text(self) -> str:
+        """The text that the message brings to a streamed part, as `part.text`; empty where it brings none."""
+        return self.part.text if self.part is not None else ""
 
     @classmethod
     def of(cls, message: object, *, channel: str) -> Envelope:

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
+from temporal_ably._session.attempts import judged
 from temporal_ably._session.fold import Fold
 from temporal_ably._session.transcript import transcript
 from temporal_ably._transport.realtime import RealtimeConnection
@@ -35,39 +36,54 @@ def show(channel: str, *, envelopes: bool = False) -> int:
         sys.stderr.write(f"{err}\n")
         return 1
     found = _envelopes(channel, reversed(stored))
-    if not found:
+    lines = [each.model_dump_json(exclude_defaults=True) for each in found] if envelopes else _transcript(found)
+    if not lines:
         sys.stderr.write(
             f"unable to show {channel}; no session is there; check its name, and how long the channel keeps its "
             "history\n"
         )
         return 1
-    lines = [each.model_dump_json(exclude_defaults=True) for each in found] if envelopes else _transcript(found)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
 async def _history(channel: str) -> list[Stored]:
-    connection = RealtimeConnection(credentials(load(None, {})))
+    # ABLY_ENABLED is about publishing.
+    settings = load(None, {}, needs_key=False)
+    if settings.api_key is None:
+        raise SettingsError(
+            "unable to read from Ably; ABLY_API_KEY is not set; set it to a key of your Ably app with the history "
+            "capability, or, for a local server, to what `temporal-ably dev` prints"
+        )
+    connection = RealtimeConnection(credentials(settings))
     return [stored async for stored in connection.history(channel)]
 
 
 def _envelopes(channel: str, stored: Iterable[Stored]) -> list[Envelope]:
-    found: list[Envelope] = []
-    for each in stored:
-        message = {
-            "action": "message.update",
-            "clientId": each.client_id,
-            "data": each.data,
-            "extras": each.extras,
-            "name": each.name,
-            "serial": each.serial,
-            "version": each.version,
-        }
-        try:
-            found.append(Envelope.of(message, channel=channel))
-        except DecodeError:
-            continue  # Whatever else is published to the channel.
-    return found
+    found = (_read(each, channel) for each in stored)
+    return judged(each for each in found if each is not None)
+
+
+def _read(stored: Stored, channel: str) -> Envelope | None:
+    try:
+        return Envelope.of(_message(stored), channel=channel)
+    except DecodeError:
+        return None  # Whatever else is published to the channel.
+
+
+def _message(stored: Stored) -> dict[str, object]:
+    changed = stored.version not in ("", stored.serial)
+    return {
+        "action": "delete" if stored.deleted else "update" if changed else "create",
+        "clientId": stored.client_id,
+        "data": stored.data,
+        "extras": stored.extras,
+        "id": stored.id,
+        "name": stored.name,
+        "serial": stored.serial,
+        "timestamp": stored.timestamp,
+        "version": stored.version,
+    }
 
 
 def _transcript(envelopes: Iterable[Envelope]) -> list[str]:

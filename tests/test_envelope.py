@@ -275,6 +275,15 @@ def test_a_mark_names_the_start_of_the_attempt_that_took_its_place():
     assert not read(text("complete", "alive")).superseded
 
 
+def test_text_is_that_of_its_part_and_no_field_of_the_schema():
+    said: list[str] = [
+        read(raw).text for raw in (text("streaming", "é"), whole("start", {}, "x"), EVENTS["run-start"][0])
+    ]
+    assert said == ["é", "", ""]
+    assert "text" not in Envelope.model_json_schema()["properties"]
+    assert "text" not in read(text("streaming", "é")).model_dump()
+
+
 @pytest.mark.parametrize(
     ("data", "encoding", "read_as"),
     [
@@ -332,6 +341,10 @@ def test_transient_data_is_ephemeral():
         ({tags.PART: '{"type":"text","new":[1]}'}, {"part": {"fields": {"new": [1]}}}),
         ({tags.VERSION: "1.7"}, {"contract": "1.7", "attempt": 2}),
         ({tags.VERSION: ""}, {"contract": "", "attempt": None, "event": "part", "step": ":0:1"}),
+        *(
+            ({tags.VERSION: odd}, {"contract": odd, "attempt": None})
+            for odd in ("1x", "1-beta", "01", "1 ", "1\n", "+1", "11", "0.1")
+        ),
         ({tags.VERSION: "2"}, {"contract": "2", "attempt": None, "event": "part", "step": ":0:1"}),
         ({"temporal-mood": "good"}, {"attempt": 2}),
         ({"other": "x"}, {"attempt": 2}),

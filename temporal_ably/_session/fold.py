@@ -12,6 +12,7 @@ from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from temporal_ably._session.attempts import attempt_keys, step_of
 from temporal_ably._session.messages import compose
 from temporal_ably._session.model import Attempt, Message, Run, Session, Step
 from temporal_ably._session.order import NO_TIME, AttemptKey, why_dead
@@ -20,13 +21,11 @@ from temporal_ably._wire.events import RunReason, StepReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from temporal_ably._session.parts import Part
     from temporal_ably.envelope import Envelope
 
 _SERIAL = attrgetter("serial")
-_OF_A_STEP = ("step-start", "step-end", "part")
 
 
 class Fold:
@@ -77,8 +76,9 @@ def _build_run(run: str, entries: list[Entry]) -> Run:
         envelope = entry.envelope
         if envelope.event == "run-end":
             end = envelope
-        elif envelope.event in _OF_A_STEP:
-            steps.setdefault(_step(envelope), []).append(entry)
+        step = step_of(envelope)
+        if step is not None:
+            steps.setdefault(step, []).append(entry)
     attempts = {step: _by_attempt(found) for step, found in steps.items()}
     canonical = (entry for found in attempts.values() for entry in found[max(found)])
     messages = compose(sorted(canonical, key=_SERIAL))
@@ -91,23 +91,10 @@ def _build_run(run: str, entries: list[Entry]) -> Run:
     return Run(run, reason, end.error or None, built, messages)
 
 
-def _step(envelope: Envelope) -> str:
-    # What names no attempt is never replaced (@ably/ai-transport 0.8.0, src/core/transport/tree.ts).
-    unattributed = envelope.event == "part" and not envelope.step_serial and envelope.started is None
-    return "" if unattributed else envelope.step
-
-
 def _by_attempt(entries: list[Entry]) -> dict[AttemptKey, list[Entry]]:
-    openings: dict[datetime | None, str] = {}
-    for entry in entries:
-        if entry.envelope.step_serial:
-            openings[entry.envelope.started] = entry.envelope.step_serial
     attempts: dict[AttemptKey, list[Entry]] = {}
-    for entry in entries:
-        started = entry.envelope.started
-        # A dialect need not name the opening: the start tells attempts apart as well.
-        serial = entry.envelope.step_serial or openings.get(started, "")
-        attempts.setdefault(AttemptKey(started or NO_TIME, serial), []).append(entry)
+    for entry, key in zip(entries, attempt_keys([entry.envelope for entry in entries]), strict=True):
+        attempts.setdefault(key, []).append(entry)
     return attempts
 
 

@@ -120,7 +120,7 @@ def _outcome(part: ToolPart) -> str:
 
 
 def _remarks(status: Status, missing: int) -> str:
-    remarks = ["streaming"] if status == "streaming" else []
+    remarks: list[str] = [] if status == "complete" else [status]
     if missing:
         remarks.append(f"{missing} character{'' if missing == 1 else 's'} missing")
     return f" ({', '.join(remarks)})" if remarks else ""

@@ -54,7 +54,10 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Stored:
-    """One message of a channel's history, at its latest version."""
+    """One message of a channel's history, at its latest version.
+
+    ``timestamp`` is in milliseconds. A message that was ``deleted`` is still there, whatever it holds.
+    """
 
     serial: str
     name: str
@@ -62,6 +65,9 @@ class Stored:
     extras: Mapping[str, object]
     version: str = ""
     client_id: str = ""
+    id: str = ""
+    timestamp: int | None = None
+    deleted: bool = False
 
 
 class Connector(Protocol):

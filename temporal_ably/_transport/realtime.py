@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _HISTORY_PAGE = 1000
 _HISTORY_PAGES = 20
+# ably-python 3.1.4, ``MessageAction.MESSAGE_DELETE``.
+_DELETE = 2
 _TOKEN_TTL_S = 600
 _REFUSED_FOR_GOOD = range(40100, 40170)
 _OTHER_CLIENT_ID = 40102
@@ -61,6 +63,9 @@ class _AblyMessage(Protocol):
     serial: str | None
     version: _Version | None
     client_id: str | None
+    id: str | None
+    timestamp: int | None
+    action: int | None
 
 
 class _State(Protocol):
@@ -366,6 +371,9 @@ def _stored(message: _AblyMessage) -> Stored:
         extras=message.extras or {},
         version=version or "",
         client_id=message.client_id or "",
+        id=message.id or "",
+        timestamp=message.timestamp,
+        deleted=message.action == _DELETE,
     )
 
 

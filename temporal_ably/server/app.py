@@ -182,6 +182,11 @@ class LocalServer:
         """
         return create_jwt(self._hub.key, self.now(), int(ttl.total_seconds() * 1000), client_id, capability)
 
+    @property
+    def channels(self) -> list[str]:
+        """The channels that something was published to, in the order of their first use."""
+        return self._hub.published_channels
+
     def messages(self, channel: str) -> list[Wire]:
         """Give the stored messages of a channel in wire form, each as it is now, in the order of their serials."""
         found = self._hub.find_channel(channel)

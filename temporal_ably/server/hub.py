@@ -180,6 +180,11 @@ class Hub:
         """Give a channel if it was ever used."""
         return self._live[name].channel if name in self._live else None
 
+    @property
+    def published_channels(self) -> list[str]:
+        """The channels that something was published to, in the order of their first use."""
+        return [name for name, live in self._live.items() if live.channel.log]
+
     def attachments_of(self, name: str) -> Sequence[Attachment[Connection]]:
         """Give the attachments to a channel."""
         return self._live[name].attachments if name in self._live else ()

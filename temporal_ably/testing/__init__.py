@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from temporal_ably._session.transcript import transcript
     from temporal_ably.envelope import Envelope, EnvelopePart
     from temporal_ably.server import LocalServer
-    from temporal_ably.testing.recorder import AblyRecorder, UnknownChannelError
+    from temporal_ably.testing.reading import UnknownChannelError
+    from temporal_ably.testing.recorder import AblyRecorder
     from temporal_ably.testing.server import ServerThread
 
 __all__ = [
@@ -64,7 +65,8 @@ _HOMES = {
     "temporal_ably._session.transcript": ("transcript",),
     "temporal_ably.envelope": ("Envelope", "EnvelopePart"),
     "temporal_ably.server": ("LocalServer",),
-    "temporal_ably.testing.recorder": ("AblyRecorder", "UnknownChannelError"),
+    "temporal_ably.testing.reading": ("UnknownChannelError",),
+    "temporal_ably.testing.recorder": ("AblyRecorder",),
     "temporal_ably.testing.server": ("ServerThread",),
 }
 

@@ -48,10 +48,7 @@ class Channel:
 
     def history(self) -> list[Stored]:
         """Give all messages as they are now, newest first."""
-        return [
-            Stored(serial, str(each["name"]), each.get("data"), cast("Mapping[str, object]", each["extras"]))
-            for serial, each in reversed(self._messages.items())
-        ]
+        return [_stored(each) for each in reversed(self._messages.values())]
 
     def apply(self, operation: Operation, at_ms: int) -> tuple[str, ...]:
         """Apply an operation and give a serial for each of its messages: for a change, that of the new version.
@@ -107,6 +104,18 @@ class Channel:
                 channel=self.name,
             )
         return text + more
+
+
+def _stored(message: Wire) -> Stored:
+    return Stored(
+        serial=str(message["serial"]),
+        name=str(message["name"]),
+        data=message.get("data"),
+        extras=cast("Mapping[str, object]", message["extras"]),
+        version=str(cast("Wire", message["version"])["serial"]),
+        id=str(message["id"]),
+        timestamp=cast("int", message["timestamp"]),
+    )
 
 
 def _content(message: Message) -> Wire:

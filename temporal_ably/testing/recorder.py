@@ -7,30 +7,24 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from temporal_ably._session.attempts import judged
 from temporal_ably._session.fold import Fold
 from temporal_ably._session.transcript import transcript
-from temporal_ably.envelope import Envelope
 from temporal_ably.testing.connection import RecordingConnection
 from temporal_ably.testing.faults import Fate, Fault
 from temporal_ably.testing.memory import Memory
+from temporal_ably.testing.reading import check_known, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
     from types import TracebackType
 
     from temporal_ably._session.model import Session
-    from temporal_ably.testing.channel import Wire
-
-    _AttemptId = tuple[str, str, datetime | None, str]
+    from temporal_ably.envelope import Envelope
 
 _PATIENCE = timedelta(seconds=10)
 # What begins a message stands in it, but says nothing.
 _EMPTY_KINDS = ("start", "start-step")
-
-
-class UnknownChannelError(LookupError):
-    """Nothing was published to that channel; the text names the channels that were published to."""
 
 
 class AblyRecorder:
@@ -71,10 +65,7 @@ class AblyRecorder:
 
     @property
     def envelopes(self) -> list[Envelope]:
-        """All messages of all channels, each once and as it is now, in the order of their serials.
-
-        ``superseded`` says what the canonical rule says, whether or not the publisher has marked the message.
-        """
+        """All messages of all channels, each once and as it is now, in the order of their serials."""
         found = [each for channel in self.channels for each in self.envelopes_of(channel)]
         return sorted(found, key=lambda each: each.serial)
 
@@ -84,14 +75,13 @@ class AblyRecorder:
         Raises:
             UnknownChannelError: if nothing was published to it.
         """
-        dead = _dead_attempts(self.session(channel))
-        found = self._read(channel, self._memory.messages(channel))
-        return [each.model_copy(update={"superseded": _attempt_of(each) in dead}) for each in found]
+        check_known(channel, self.channels)
+        return judged(read(self._memory.messages(channel), channel))
 
     @property
     def operations(self) -> list[Envelope]:
         """Every create, append and update, in order; an append holds only the text that it adds."""
-        found = [each for channel in self.channels for each in self._read(channel, self._memory.log(channel))]
+        found = [each for channel in self.channels for each in judged(read(self._memory.log(channel), channel))]
         return sorted(found, key=lambda each: each.version)
 
     @property
@@ -113,7 +103,8 @@ class AblyRecorder:
         Raises:
             UnknownChannelError: if nothing was published to it.
         """
-        return self._session(self._known(channel))
+        check_known(channel, self.channels)
+        return self._session(channel)
 
     def transcript(self, channel: str) -> list[str]:
         """Give the session as indented lines.
@@ -244,23 +235,11 @@ class AblyRecorder:
 
     # Reading.
 
-    def _known(self, channel: str) -> str:
-        known = self.channels
-        if channel not in known:
-            raise UnknownChannelError(
-                f"unable to find channel {channel}; nothing was published to it; "
-                f"there is {', '.join(known) if known else 'no channel yet'}"
-            )
-        return channel
-
-    def _read(self, channel: str, messages: list[Wire]) -> list[Envelope]:
-        return [Envelope.of(message, channel=channel) for message in messages]
-
     def _session(self, channel: str) -> Session:
         with self._lock:
             fold, count = self._folds.get(channel) or (Fold(), 0)
             new = self._memory.log(channel, count)
-            for envelope in self._read(channel, new):
+            for envelope in read(new, channel):
                 fold.apply(envelope)
             self._folds[channel] = fold, count + len(new)
             return fold.session
@@ -306,16 +285,3 @@ async def _happens(event: asyncio.Event, timeout_s: float) -> bool:
 
 def _has_ended(session: Session) -> bool:
     return bool(session.runs) and session.runs[-1].ended != ""
-
-
-def _attempt_of(envelope: Envelope) -> _AttemptId:
-    return envelope.session_run, envelope.step, envelope.started, envelope.step_serial
-
-
-def _dead_attempts(session: Session) -> set[_AttemptId]:
-    return {
-        (run.id, step.id, attempt.started, attempt.serial)
-        for run in session.runs
-        for step in run.steps
-        for attempt in step.dead
-    }

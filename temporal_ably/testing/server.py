@@ -6,19 +6,23 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from temporal_ably.envelope import Envelope
-from temporal_ably.errors import DecodeError
+from temporal_ably._session.attempts import judged
+from temporal_ably._session.transcript import transcript
 from temporal_ably.server import LocalServer
+from temporal_ably.testing.reading import check_known, fold, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import TracebackType
+
+    from temporal_ably._session.model import Session
+    from temporal_ably.envelope import Envelope
 
 T = TypeVar("T")
 
 
 class ServerThread:
-    """Runs a ``LocalServer`` in the background; a plain context manager.
+    """Runs a ``LocalServer`` in the background; a context manager, plain or async.
 
     ```python
     with ServerThread() as ably:
@@ -45,6 +49,16 @@ class ServerThread:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def __aenter__(self) -> ServerThread:
+        """Start to listen."""
+        return await asyncio.to_thread(self.__enter__)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Cut every socket and stop."""
+        await asyncio.to_thread(self.__exit__, kind, error, trace)
 
     @property
     def endpoint(self) -> str:
@@ -74,15 +88,24 @@ class ServerThread:
 
         What is no message of a session is left out.
         """
-        found = (_read(each, channel) for each in self.run(lambda server: server.messages(channel)))
-        return [each for each in found if each is not None]
+        return judged(read(self.run(lambda server: server.messages(channel)), channel))
 
+    def session(self, channel: str) -> Session:
+        """Give the session as a client that has just joined shows it.
 
-def _read(message: Mapping[str, object], channel: str) -> Envelope | None:
-    try:
-        return Envelope.of(message, channel=channel)
-    except DecodeError:
-        return None
+        Raises:
+            UnknownChannelError: if nothing was published to it.
+        """
+        check_known(channel, self.run(lambda server: server.channels))
+        return fold(self.envelopes(channel))
+
+    def transcript(self, channel: str) -> list[str]:
+        """Give the session as indented lines.
+
+        Raises:
+            UnknownChannelError: if nothing was published to it.
+        """
+        return transcript(self.session(channel))
 
 
 async def _start() -> LocalServer:

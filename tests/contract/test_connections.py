@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -171,6 +172,20 @@ async def test_changed_message_keeps_its_place_and_serial(ably: Ably, connection
 async def test_history_gives_data_as_it_was_published(ably: Ably, connection: Connection, data: Json) -> None:
     await connection.send(CHANNEL, Publish((message(data),)))
     assert await history(ably) == [("plain", data, {"headers": {"tag": "1"}})]
+
+
+async def test_history_gives_the_id_the_times_and_the_versions(ably: Ably, connection: Connection) -> None:
+    before_ms = time.time_ns() // 1_000_000
+    (serial, _) = await connection.send(CHANNEL, Publish((message("a", id="x:0"), message("b", id="x:1"))))
+    (version,) = await connection.send(CHANNEL, Append(serial, message("!")))
+    later, first = [stored async for stored in ably.connect().history(CHANNEL)]
+    assert [(each.id, each.version, each.deleted) for each in (first, later)] == [
+        ("x:0", version, False),
+        ("x:1", later.serial, False),
+    ]
+    for stored in (first, later):
+        assert stored.timestamp is not None
+        assert before_ms <= stored.timestamp <= time.time_ns() // 1_000_000
 
 
 async def test_channel_without_messages_has_an_empty_history(ably: Ably) -> None:

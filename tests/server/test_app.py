@@ -123,6 +123,14 @@ class TestPublishing:
             await publish(other.channels.get("ai:wf"), "other's")
             assert await inbox.take(1) == [(0, "other's")]
 
+    async def test_channels_are_those_that_something_was_published_to(self, server: LocalServer) -> None:
+        assert server.channels == []
+        async with realtime(server) as client:
+            await client.channels.get("ai:silent").attach()
+            for channel in ("ai:b", "ai:a"):
+                await publish(client.channels.get(channel), "x")
+        assert server.channels == ["ai:b", "ai:a"]
+
 
 class TestRest:
     @BOTH_FORMATS

@@ -63,7 +63,7 @@ def test_a_retry_replaces_the_output_of_the_attempt_before(reason: StepReason | 
     session = channel.session
     assert transcript(session)[2:] == [
         f"    attempt 1 {reason or 'never ended'}, superseded by attempt 2",
-        '      text "wrong"',
+        '      text "wrong" (cancelled)',
         "    attempt 2 open",
         '      text "right"',
     ]
@@ -156,6 +156,7 @@ def test_runs_stand_in_the_order_in_which_they_began():
     ],
 )
 def test_a_run_that_shows_nothing_but_its_end_has_ended(reason: RunReason, error: str | None, line: str):
+    # Row 4 of WIRE 5.7; the others are in test_history_edges.py.
     channel = Recording()
     channel.close_run(reason=reason, error=error)
     assert transcript(channel.session) == [line]
@@ -191,7 +192,7 @@ def test_parallel_parts_and_messages_of_one_attempt_keep_apart():
     assert transcript(channel.session)[2:] == [
         "    attempt 1 open",
         "      message 1",
-        '        text "A"',
+        '        text "A" (cancelled)',
         '        text "B" (streaming)',
         "      message 2",
         '        text "C" (streaming)',

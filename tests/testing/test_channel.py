@@ -5,6 +5,7 @@ from typing import cast
 
 import pytest
 
+from temporal_ably._transport.base import Stored
 from temporal_ably._wire.operations import Append, Message, Publish, Update
 from temporal_ably.errors import PublishError
 from temporal_ably.testing.channel import Channel, Wire
@@ -45,6 +46,15 @@ def test_message_keeps_the_time_of_its_creation_and_its_version_has_that_of_the_
     channel.apply(Append("1", text("b")), 8)
     (message,) = channel.messages
     assert (message["timestamp"], message["version"]) == (7, {"serial": "2", "timestamp": 8})
+
+
+def test_history_is_newest_first_with_all_that_a_message_has(channel: Channel) -> None:
+    channel.apply(Publish((text("a", id="x"), text("b", id="y"))), 7)
+    channel.apply(Append("1", text("c")), 8)
+    assert channel.history() == [
+        Stored("2", "ai-output", "b", {"headers": {"said": "b"}}, version="2", id="y", timestamp=7),
+        Stored("1", "ai-output", "ac", {"headers": {"said": "c"}}, version="3", id="x", timestamp=7),
+    ]
 
 
 def test_create_without_an_id_gets_one(channel: Channel) -> None:

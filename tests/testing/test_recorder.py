@@ -113,6 +113,20 @@ async def test_operations_are_what_was_sent_in_order(recorder: AblyRecorder) -> 
     assert [each.version for each in recorder.operations] == sorted({each.version for each in recorder.operations})
 
 
+async def test_operations_are_judged_as_the_envelopes_are(recorder: AblyRecorder) -> None:
+    await tell_twice(recorder)
+    judgement = {each.serial: each.superseded for each in recorder.envelopes}
+    assert [each.superseded for each in recorder.operations] == [judgement[each.serial] for each in recorder.operations]
+    assert {each.superseded for each in recorder.operations} == {True, False}
+
+
+async def test_text_of_what_says_something_else_is_empty(recorder: AblyRecorder) -> None:
+    await tell_twice(recorder)
+    said: list[str] = [each.text for each in recorder.canonical]
+    assert said == ["Hello, Ada!"]
+    assert [each.text for each in recorder.superseded] == ["Bye, ", ""]
+
+
 async def test_channels_are_apart_and_envelopes_of_all_stand_in_order(recorder: AblyRecorder) -> None:
     connection = await connected(recorder)
     for channel in ("ai:b", "ai:a"):

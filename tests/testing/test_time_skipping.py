@@ -45,7 +45,7 @@ async def test_retry_after_an_hour_passes_at_once_and_shows_the_superseded_attem
         "run 1 complete",
         "  step :0:1 greet (agent greet)",
         "    attempt 1 failed, superseded by attempt 2",
-        '      text "Bye, "',
+        '      text "Bye, " (cancelled)',
         "    attempt 2 complete",
         '      text "Hello, Ada!"',
     ]
