@@ -50,6 +50,7 @@ class Attempt:
         self.serial = ""
         self.lost = 0
         self.has_output = False
+        self._shown = False
         self._replaces = False
         self._allowed = allowed
         self._held = False
@@ -70,12 +71,12 @@ class Attempt:
         """Send nothing until ``release``: the run it belongs to is not known for sure."""
         self._held = True
 
-    def release(self, run: Run) -> None:
-        """Begin to send, as part of ``run``."""
+    def release(self, run: Run, *, replaces: bool = False) -> None:
+        """Begin to send, as part of ``run``. ``replaces``: whether this step was written before."""
         self._held = False
         if run.id != self.plan.run.id:
             self._run_open = not self.plan.opens_run
-        self.plan = replace(self.plan, run=run)
+        self.plan = replace(self.plan, run=run, replaces=self.plan.replaces or replaces)
 
     def run_is_open(self) -> None:
         """Skip the run's opening: this process has published it."""
@@ -105,8 +106,10 @@ class Attempt:
         metadata = self._metadata_of(message)
         metadata.update(values)
         if message in self._parts:
-            # Readers replace metadata, so it always goes out whole.
-            self._join(message, message_metadata(metadata), now)
+            # Readers replace metadata, so it always goes out whole, and what was not sent yet need not be.
+            part = message_metadata(metadata)
+            if not (self._queue and self._queue[-1].renew(message, part)):
+                self._join(message, part, now)
 
     def open_part(self, key: int, message: int, part: Streamed, now: float) -> None:
         """Begin a streamed part of the ``message``-th message, known as ``key`` from now on."""
@@ -252,13 +255,17 @@ class Attempt:
             stream = bundle.stream
             if not bundle.created:
                 if settled and not bundle.sending:
-                    first = stream is not None or not self.has_output
-                    yield Ticket(self, bundle, Rank.FRAMING if first else Rank.TEXT, bundle.since, bundle.cost)
+                    yield Ticket(self, bundle, self._rank, bundle.since, bundle.cost)
                 return
             if stream is not None and stream.ready:
-                yield Ticket(self, stream, Rank.FRAMING if stream.urgent else Rank.TEXT, stream.since)
+                yield Ticket(self, stream, self._rank, stream.since)
             # Streams that the user had closed must be closed before the next begins; open ones run beside it.
             settled = settled and stream is not None and stream.status == "streaming"
+
+    @property
+    def _rank(self) -> Rank:
+        # Only what lets a viewer see that something begins goes before what others have waited with.
+        return Rank.TEXT if self._shown else Rank.FRAMING
 
     def take(self, ticket: Ticket, now: float) -> Operation:
         """Build a ticket's operation and note that it is in flight."""
@@ -286,8 +293,11 @@ class Attempt:
             self.has_output = True
             if what.stream is not None:
                 what.stream.since = now
+            else:
+                self._shown = True
         else:
             what.since = now
+            self._shown = True
         self._drop_done()
 
     def unsent(self, ticket: Ticket) -> None:

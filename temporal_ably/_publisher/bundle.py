@@ -48,6 +48,17 @@ class Bundle:
         self.wholes.append((message, part))
         self._whole_bytes += size_bytes(part)
 
+    def renew(self, message: int, part: Whole) -> bool:
+        """Put a part in place of the last one, if that is of the same kind and message and still here."""
+        if self._sealed or self.stream is not None or not self.wholes:
+            return False
+        before = self.wholes[-1]
+        if before[0] != message or before[1].kind != part.kind:
+            return False
+        self._whole_bytes += size_bytes(part) - size_bytes(before[1])
+        self.wholes[-1] = message, part
+        return True
+
     @property
     def cost(self) -> int:
         """How many messages it creates."""

@@ -47,16 +47,16 @@ class Marking:
             self._publisher.spawn(self._run(attempt.channel))
 
     async def _run(self, channel: str) -> None:
-        while self._waiting[channel]:
-            attempts, self._waiting[channel] = self._waiting[channel], []
-            try:
+        try:
+            while self._waiting[channel]:
+                attempts, self._waiting[channel] = self._waiting[channel], []
                 stored = await self._publisher.history(channel, limit=_PAGE)
-            except HistoryError as err:
-                logger.debug("%s; what was replaced there is not marked", err)
-                break
-            for attempt in attempts:
-                self._mark(attempt, stored)
-        del self._waiting[channel]
+                for attempt in attempts:
+                    self._mark(attempt, stored)
+        except HistoryError as err:
+            logger.debug("%s; what was replaced there is not marked", err)
+        finally:
+            del self._waiting[channel]
 
     def _mark(self, attempt: Attempt, stored: Sequence[Stored]) -> None:
         updates = marks(attempt.plan, stored)

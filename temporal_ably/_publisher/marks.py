@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 def marks(plan: Plan, stored: Iterable[Stored]) -> list[Update]:
     """Give the updates that mark what an attempt replaced, in the order of ``stored``."""
-    found = ((message, _headers(message)) for message in stored)
-    return [_mark(message, headers, plan) for message, headers in found if _is_replaced(headers, plan)]
+    return [_mark(message, headers, plan) for message, headers in _of_step(plan, stored) if _is_replaced(headers, plan)]
 
 
 def replaced_attempts(updates: Iterable[Update]) -> int:
@@ -35,20 +34,22 @@ def replaced_attempts(updates: Iterable[Update]) -> int:
 
 def replaced_traces(plan: Plan, stored: Iterable[Stored]) -> list[str]:
     """Give the trace contexts (``traceparent``) of the attempts that an attempt replaced."""
-    found = (_headers(message) for message in stored)
     return [
         headers[tags.TRACEPARENT]
-        for headers in found
+        for _, headers in _of_step(plan, stored)
         if tags.TRACEPARENT in headers and headers.get(tags.EVENT) == "step-start" and _is_earlier(headers, plan)
     ]
 
 
-def _headers(message: Stored) -> Mapping[str, str]:
-    # Anybody may publish to the channel, headers of any shape.
-    headers = message.extras.get("headers")
-    if not isinstance(headers, dict):
-        return {}
-    return {name: value for name, value in cast("dict[str, object]", headers).items() if isinstance(value, str)}
+def _of_step(plan: Plan, stored: Iterable[Stored]) -> Iterator[tuple[Stored, Mapping[str, str]]]:
+    for message in stored:
+        # Anybody may publish to the channel, headers of any shape.
+        found = message.extras.get("headers")
+        if not isinstance(found, dict):
+            continue
+        headers = cast("dict[str, object]", found)
+        if headers.get(tags.STEP) == plan.step and headers.get(tags.SESSION_RUN) == plan.run.id:
+            yield message, {name: value for name, value in headers.items() if isinstance(value, str)}
 
 
 def _is_replaced(headers: Mapping[str, str], plan: Plan) -> bool:
@@ -56,9 +57,8 @@ def _is_replaced(headers: Mapping[str, str], plan: Plan) -> bool:
 
 
 def _is_earlier(headers: Mapping[str, str], plan: Plan) -> bool:
-    ours = headers.get(tags.SESSION_RUN) == plan.run.id and headers.get(tags.STEP) == plan.step
     started_us = tags.started_us(headers)
-    return ours and started_us is not None and started_us < plan.origin.started_us
+    return started_us is not None and started_us < plan.origin.started_us
 
 
 def _mark(message: Stored, headers: Mapping[str, str], plan: Plan) -> Update:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from temporal_ably._publisher.recall import Recalled, recall, resolve_run, tombstones
@@ -24,6 +25,14 @@ _REMEMBERED = 1000
 _NOTHING = Recalled(ended=False, newest={})
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What the history said: the run to write to, and the steps that were written in it."""
+
+    run: Run
+    steps: frozenset[str]
+
+
 class Preparation:
     """Reads channels, at most once for each retried or reset workflow run before it writes.
 
@@ -33,7 +42,7 @@ class Preparation:
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._known: dict[tuple[str, str, Reset | None, tuple[Sweep, ...]], asyncio.Task[Run]] = {}
+        self._known: dict[tuple[str, str, Reset | None, tuple[Sweep, ...]], asyncio.Task[Learnt]] = {}
 
     async def prepare(self, attempt: Attempt, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> None:
         """Release a held attempt once the channel's history told where it belongs and what it replaces.
@@ -47,23 +56,24 @@ class Preparation:
             known = self._known[place] = asyncio.ensure_future(self._learn(plan, reset, sweeps))
             if len(self._known) > _REMEMBERED:
                 del self._known[next(iter(self._known))]
-        run = plan.run
+        learnt = Learnt(plan.run, frozenset())
         try:
-            run = await known
+            learnt = await known
         except Exception:
             self._known.pop(place, None)
             raise
         finally:
             # A held attempt would wait for ever, and the end of its run with it.
-            attempt.release(run)
+            attempt.release(learnt.run, replaces=plan.step in learnt.steps)
             self._publisher.wake()
 
-    async def _learn(self, plan: Plan, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> Run:
+    async def _learn(self, plan: Plan, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> Learnt:
         recalled = await _read(self._publisher, plan.channel, plan.run.id)
         run = resolve_run(plan.run, reset, recalled)
-        if run == plan.run:
-            self._bury(plan, sweeps, recalled)
-        return run
+        if run != plan.run:
+            return Learnt(run, frozenset())
+        self._bury(plan, sweeps, recalled)
+        return Learnt(run, frozenset(step.partition("@")[0] for step in recalled.newest))
 
     async def sweep(self, plan: Plan, sweeps: tuple[Sweep, ...]) -> None:
         """Make the text of steps go that were replaced by nothing. ``plan``: the run, and who sweeps."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHARED_INTERVAL_S = 0.1
 CHANNELS_PER_LANE = 5
+_REMEMBERED = 1000
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Schedule:
         self._rates = rates
         self._channels: dict[str, _ChannelState] = {}
         self._lanes: dict[int, Budget] = {}
+        self._budgets: dict[str, Budget] = {}
         self._wakeup: float | None = None
 
     def add(self, outbox: Outbox, now: float) -> int:
@@ -63,9 +65,17 @@ class Schedule:
         if state is None:
             lane = self._choose_lane()
             self._lanes.setdefault(lane, Budget(self._rates.connection_per_s, now))
-            state = self._channels[outbox.channel] = _ChannelState(lane, Budget(self._rates.channel_per_s, now))
+            state = self._channels[outbox.channel] = _ChannelState(lane, self._budget(outbox.channel, now))
         state.outboxes.append(outbox)
         return state.lane
+
+    def _budget(self, channel: str, now: float) -> Budget:
+        # Activities that follow each other share what the account grants their channel in a second.
+        budget = self._budgets.pop(channel, None) or Budget(self._rates.channel_per_s, now)
+        self._budgets[channel] = budget
+        if len(self._budgets) > _REMEMBERED:
+            del self._budgets[next(iter(self._budgets))]
+        return budget
 
     def _choose_lane(self) -> int:
         load = dict.fromkeys(range(self._rates.max_lanes), 0)

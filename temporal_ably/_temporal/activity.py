@@ -50,7 +50,8 @@ class ActivityInbound(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         """Run the activity; its stream is closed and flushed when it ends."""
         info = activity.info()
-        if info.workflow_id is None or active_stream() is not None:
+        outer = active_stream()
+        if info.workflow_id is None or (outer is not None and not outer.goes_nowhere):
             # Not of a workflow, or an outer instance of ours is at work already.
             return await self.next.execute_activity(input)
         if inspect.isasyncgenfunction(input.fn):

@@ -146,7 +146,7 @@ class AttemptSink:
             owner_run_id=owned.tagged_run_id,
             full_tags=self._runtime.options.full_tags,
             since_us=repeated_since(self._step, bound.sweeps),
-            replaces=self._was_tried or bool(bound.sweeps),
+            replaces=self._was_tried,
         )
         traceparent, account = telemetry.begin(plan, self._began, traced=traced)
         attempt = Attempt(replace(plan, traceparent=traceparent), self.fence.allows)
@@ -282,7 +282,8 @@ def _agent(bound: Binding, info: activity.Info, name: AgentName | None) -> str:
     if name is None or isinstance(name, str):
         return name or default
     try:
-        return str(name(info) or default)
+        # Half a surrogate pair could not be sent.
+        return str(name(info) or default).encode(errors="replace").decode()
     except Exception as err:  # noqa: BLE001 - the user's function, which must not fail the activity
         logger.error("unable to name the agent of activity %s; agent_name raised %r", info.activity_type, err)
         return default

@@ -63,7 +63,7 @@ class Route:
     """One publisher a route: interceptors with equal routes share it."""
 
     credentials: Credentials
-    recorder: Connector | None
+    recorder: Connector | None = field(hash=False)
     rates: Rates
     buffer_bytes: int
     expose_errors: bool

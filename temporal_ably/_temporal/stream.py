@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Mapping
 from typing import TYPE_CHECKING, TypeVar, cast, overload
 
-from temporal_ably._temporal.sink import checked
+from temporal_ably._temporal.sink import Nowhere, checked
 from temporal_ably._temporal.stream_parts import StreamPart, ToolCallPart
 from temporal_ably._temporal.writer import Writer
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterable
+    from collections.abc import Iterable
 
     from temporal_ably._temporal.sink import Sink
     from temporal_ably._wire.parts import Json, JsonLike
@@ -316,20 +316,35 @@ class ActivityStream:
         return self._forward_async(source) if isinstance(source, AsyncIterable) else self._forward(source)
 
     async def _forward_async(self, source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
-        async for chunk in source:
-            self.write(chunk)
-            yield chunk
+        try:
+            async for chunk in source:
+                self.write(chunk)
+                yield chunk
+        finally:
+            # Who stops early wants the source's own clean-up now, not when it is collected.
+            if isinstance(source, AsyncGenerator):
+                await source.aclose()
 
     def _forward(self, source: Iterable[T]) -> Generator[T, None, None]:
-        for chunk in source:
-            self.write(chunk)
-            yield chunk
+        try:
+            for chunk in source:
+                self.write(chunk)
+                yield chunk
+        finally:
+            if isinstance(source, Generator):
+                source.close()
 
     # Its life.
 
     def open_early(self) -> None:
-        """Publish the opening now if that is safe: the activity is known to stream."""
-        self._sink.open_early()
+        """Publish the opening now if that is safe: the activity is known to stream, and not over."""
+        if not self._writer.over:
+            self._sink.open_early()
+
+    @property
+    def goes_nowhere(self) -> bool:
+        """Whether nobody gets what is streamed."""
+        return isinstance(self._sink, Nowhere)
 
     def end(self, *, quietly: bool = False) -> None:
         """Accept nothing more; the activity is over. A late chunk is told of in the log unless ``quietly``."""

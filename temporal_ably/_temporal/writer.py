@@ -266,6 +266,11 @@ class Writer:
 
     # Its life.
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing is accepted any more."""
+        return self._ended
+
     def next_message(self) -> None:
         """Begin a new message."""
         with self._lock:

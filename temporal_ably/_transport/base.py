@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Credentials:
     endpoint: str | None
     tls: bool
     client_id: str
-    auth_callback: AuthCallback | None = None
+    # A callable object need not be hashable.
+    auth_callback: AuthCallback | None = field(default=None, hash=False)
 
     def __repr__(self) -> str:
         """Show everything but the secret."""

@@ -276,6 +276,12 @@ class RealtimeConnection:
             if len(serials) == len(task.result()) > 0:
                 return serials
             error = ValueError("an acknowledgement without serials")
+        if isinstance(error, UnicodeEncodeError):
+            # It was not sent, and never can be.
+            raise PublishError(
+                f"unable to publish to channel {channel}; it holds text that UTF-8 cannot; stream other text",
+                channel=channel,
+            )
         refusal = _ably_error(error)
         if refusal is not None and _is_refusal(refusal.code) and not self.lost.done():
             raise _refusal(refusal, channel) from error
@@ -303,9 +309,10 @@ class RealtimeConnection:
                     return
                 page = await page.next()
         except Exception as err:
+            # The SDK quotes what the callback raised, which may hold what was sent to get a token.
+            why = (self._tokens.failure if self._tokens else "") or REDACTION.text(str(err))
             raise HistoryError(
-                f"unable to read the history of {channel}; {REDACTION.text(str(err))}; "
-                "check that the key has the history capability",
+                f"unable to read the history of {channel}; {why}; check that the key has the history capability",
                 retryable=getattr(err, "code", 0) not in _REFUSED_FOR_GOOD,
             ) from err
         finally:

@@ -186,7 +186,9 @@ def refuse(chunk_type: str, key: str, what: str, fix: str) -> NoReturn:
     Raises:
         EncodeError: always.
     """
-    raise EncodeError(f"unable to encode {chunk_type}; {key} is {what}; {fix}")
+    text = f"unable to encode {chunk_type}; {key} is {what}; {fix}"
+    # What UTF-8 cannot hold could not be told to Temporal either.
+    raise EncodeError(text.encode(errors="backslashreplace").decode())
 
 
 def refuse_absent(chunk_type: str, key: str, chunk: Mapping[str, Json]) -> NoReturn:

@@ -147,6 +147,8 @@ class Codec:
             EncodeError: if the chunk's type has no entry, a required key is absent or a key has the wrong type.
         """
         chunk_type = chunk.get("type")
+        if isinstance(chunk_type, str):
+            check_text(chunk_type, "type", chunk_type)
         entry = self._entry(chunk_type) if isinstance(chunk_type, str) else None
         if entry is None or not isinstance(chunk_type, str):
             raise EncodeError(

@@ -322,3 +322,17 @@ def test_stream_ticket_carries_its_stream() -> None:
     [ticket] = it.attempt.ready()
     assert isinstance(ticket.what, Stream)
     assert it.attempt.run_id == RUN.id
+
+
+def test_only_what_shows_that_something_begins_goes_before_others_text() -> None:
+    it = opened()
+    it.attempt.text(1, "second", 0.0)
+    it.attempt.open_part(2, 0, TEXT, 0.0)
+    assert {ticket.rank for ticket in it.attempt.ready()} == {Rank.TEXT}
+
+
+def test_a_step_that_history_knows_replaces_something() -> None:
+    it = sender()
+    assert not it.attempt.plan.replaces
+    it.attempt.release(PLAN.run, replaces=True)
+    assert it.attempt.plan.replaces

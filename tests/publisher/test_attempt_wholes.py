@@ -214,7 +214,7 @@ def test_metadata_that_comes_later_goes_out_whole_because_readers_replace_it() -
     it = opened()
     it.attempt.set_metadata(0, {"model": "small"}, 0.0)
     it.attempt.set_metadata(0, {"tokens": 7}, 0.0)
-    assert it.flush() == ["message-metadata + message-metadata"]
+    assert it.flush() == ["message-metadata"]
     [message] = it.channel.session.messages
     own: dict[str, Json] = {"agent": "answer", "workflowId": "wf", "activityType": "answer", "attempt": 1}
     assert message.metadata == {**own, "model": "small", "tokens": 7}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -161,3 +161,13 @@ def test_connection_that_is_away_keeps_nobody_waiting_for_marks(publisher: Publi
     publisher.engine.call(ably.let_go)
     drain(publisher)
     assert ably.channels["ai:wf"].session.text == "alive"
+
+
+def test_an_error_that_nobody_foresaw_does_not_end_marking(publisher: Publisher, ably: FakeAbly) -> None:
+    write(ably.channels["ai:wf"], ":0:1", 1000)
+    ably.history_script.append(cast("HistoryError", RuntimeError("no")))
+    deliver(publisher, "alive", plan=retry())
+    drain(publisher)
+    deliver(publisher, "again", plan=replace(retry(), origin=replace(ORIGIN, attempt=3, started_us=3000)))
+    drain(publisher)
+    assert marked(ably).keys() == {"3000"}

@@ -297,3 +297,14 @@ def test_two_ends_of_one_run_do_not_wait_for_each_other() -> None:
     for end in ends:
         schedule.add(end, 0.0)
     assert [ticket.outbox for _, ticket in schedule.take(0.0, ALL)] == ends
+
+
+def test_budget_of_a_channel_outlives_its_outboxes() -> None:
+    first = Box("first", cost=8)
+    schedule = schedule_of(first, rates=Rates(channel_per_s=10, connection_per_s=1e6))
+    assert go(schedule, 0.0) == ["first"]
+    first.done = True
+    schedule.drop_done()
+    schedule.add(Box("second"), 0.1)
+    assert go(schedule, 0.1) == []
+    assert go(schedule, 1.0) == ["second"]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ExecuteActivityInput
 
-from temporal_ably import current_stream
+from temporal_ably import current_stream, streaming
 from temporal_ably._temporal.activity import ActivityInbound
 from temporal_ably._temporal.headers import inject
 from temporal_ably._temporal.runtime import Hooks, Runtime
+from temporal_ably._temporal.streaming import nowhere, reset_current, set_current
 from temporal_ably._wire.identity import Binding, Header
 from temporal_ably.settings import load
 from temporal_ably.testing.recorder import AblyRecorder
@@ -219,3 +221,46 @@ def test_equal_hooks_but_for_what_attempts_ask_share_a_publisher(recorder: AblyR
     asking = Hooks(recorder=recorder, agent_name="Ada", on_part=lambda chunk: None)
     assert Runtime(settings, asking).shared() is plain
     assert dataclasses.replace(asking).agent_name == "Ada"
+
+
+@streaming
+async def late() -> AsyncIterator[str]:
+    yield "late"
+
+
+async def test_what_an_activity_leaves_behind_opens_nothing_after_its_end(recorder: AblyRecorder) -> None:
+    over = asyncio.Event()
+    left: list[asyncio.Future[str]] = []
+
+    async def stream_later() -> str:
+        await over.wait()
+        return await late()
+
+    async def leave() -> None:
+        left.append(asyncio.ensure_future(stream_later()))
+
+    await run(leave, recorder)
+    over.set()
+    assert await left[0] == "late"
+    assert recorder.channels == []
+
+
+async def test_an_outer_instance_that_is_off_leaves_the_stream_to_the_inner_one(recorder: AblyRecorder) -> None:
+    token = set_current(nowhere())
+    try:
+        assert await run(speak, recorder) == "result"
+    finally:
+        reset_current(token)
+    assert recorder.session(recorder.channels[0]).text == "hello"
+
+
+def test_a_callback_that_cannot_be_hashed_is_taken() -> None:
+    @dataclasses.dataclass
+    class Callback:
+        url: str
+
+        async def __call__(self, params: dict[str, object]) -> str:
+            return self.url
+
+    runtime = Runtime(load(None, {}, needs_key=False), Hooks(auth_callback=Callback("https://example.com")))
+    assert runtime.active is None

@@ -167,3 +167,30 @@ async def test_chunk_that_cannot_be_streamed_is_an_error_of_the_iterator_and_is_
     with pytest.raises(EncodeError, match="of type int"):
         next(now)
     assert events == ["open 1 in 0", "1 a", "1 b"]
+
+
+async def test_who_stops_early_has_the_source_cleaned_up() -> None:
+    closed: list[str] = []
+
+    async def tokens() -> AsyncIterator[str]:
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            closed.append("async")
+
+    def lines() -> Iterator[str]:
+        try:
+            yield "a"
+            yield "b"
+        finally:
+            closed.append("plain")
+
+    stream, _ = recorded()
+    forwarded = stream.forward(tokens())
+    assert await forwarded.__anext__() == "a"
+    await forwarded.aclose()
+    plain = stream.forward(lines())
+    assert next(plain) == "a"
+    plain.close()
+    assert closed == ["async", "plain"]

@@ -214,3 +214,13 @@ async def test_a_token_that_may_act_as_anyone_acts_as_the_publisher(server: Loca
     await connection.send("channel", Publish((TEXT,)))
     assert [message["clientId"] for message in server.messages("channel")] == ["me"]
     await connection.close()
+
+
+async def test_what_a_callback_raises_is_quoted_neither_on_opening_nor_by_history(server: LocalServer) -> None:
+    def fail() -> object:
+        raise LookupError(f"no token for {OPAQUE}")
+
+    for use in (RealtimeConnection.open, read):
+        with pytest.raises((PublishError, HistoryError), match="auth_callback raised LookupError") as caught:
+            await use(connect(server.endpoint, Issuer(fail)))
+        assert OPAQUE not in str(caught.value)
