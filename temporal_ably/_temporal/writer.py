@@ -52,7 +52,7 @@ class Writer:
         self._input_bytes: dict[int, int] = {}
         self._ended = False
         self._said_late = False
-        self.mute = False
+        self.mute: bool = False
 
     # Parts that grow by themselves.
 
@@ -281,7 +281,8 @@ class Writer:
         """Accept nothing more; say so at the next chunk unless told to be quiet."""
         with self._lock:
             self._ended = True
-            self._said_late = self.mute = quietly
+            self.mute = quietly
+            self._said_late = quietly
 
     def _goes_on(self) -> bool:
         if self._ended and not self._said_late:
