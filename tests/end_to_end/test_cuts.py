@@ -41,7 +41,11 @@ POINTS: dict[str, Callable[[Wire], bool]] = {
 }
 
 
-ONE_OF_EACH = ["ai-run-end", "ai-run-start", "ai-step-end", "ai-step-start", "start", "start-step", "text"]
+# Every message of the attempt, with what `Mix` adds before the first three words.
+FRAMES = ["ai-run-start", "ai-step-start", "start", "start-step", "ai-step-end", "ai-run-end"]
+LOOKED_UP = ["tool-input", "data-progress", "tool-output-available"]
+COMPUTED = ["tool-input", "tool-output-error", "data-progress", "source-url", "message-metadata"]
+ONE_OF_EACH = sorted([*FRAMES, "reasoning", "text", *LOOKED_UP, "text", *COMPUTED, "text"])
 
 
 def kind(message: Wire) -> str:
@@ -63,10 +67,11 @@ class Speaker:
         for word in text.split(" "):
             said += word + " "
             yield word + " "
-            await self._server.wait_for(lambda _, said=said: said in self._texts())
+            await self._server.wait_for(lambda _, said=said: said == self._spoken())
 
-    def _texts(self) -> list[object]:
-        return [message.get("data") for message in self._server.messages(self._channel)]
+    def _spoken(self) -> str:
+        messages = self._server.messages(self._channel)
+        return "".join(str(message.get("data") or "") for message in messages if kind(message) == "text")
 
 
 @workflow.defn
@@ -86,7 +91,7 @@ async def test_connection_cut_at_each_point_of_an_attempt(stage: Stage, point: s
     viewer = await stage.view(workflow_id)
     cut = Seen(POINTS[point])
     stage.server.faults.cut(match=cut, apply=applied)
-    async with stage.worker([Speak], [Speaker(stage.server, channel).speak], mixed=False):
+    async with stage.worker([Speak], [Speaker(stage.server, channel).speak]):
         result = await stage.client.execute_workflow(
             Speak.run, "the quick brown fox", id=workflow_id, task_queue=stage.name
         )
