@@ -167,6 +167,12 @@ class Attempt:
         self._queue = [bundle for bundle in self._queue if bundle.created or bundle.sending]
         self._close_all("cancelled", now)
 
+    def give_up(self) -> None:
+        """Forget what is not sent, for good."""
+        self.lost += sum(bundle.abandon() for bundle in self._queue)
+        self._queue.clear()
+        self._ended = True
+
     @property
     def muted(self) -> bool:
         """Whether whatever the user still writes goes nowhere."""

@@ -53,9 +53,11 @@ class Bundle:
         if self._sealed or self.stream is not None or not self.wholes:
             return False
         before = self.wholes[-1]
-        if before[0] != message or before[1].kind != part.kind:
+        grows = size_bytes(part) - size_bytes(before[1])
+        same = before[0] == message and before[1].kind == part.kind
+        if not same or (len(self.wholes) > 1 and self._whole_bytes + grows > _BYTES):
             return False
-        self._whole_bytes += size_bytes(part) - size_bytes(before[1])
+        self._whole_bytes += grows
         self.wholes[-1] = message, part
         return True
 

@@ -45,7 +45,7 @@ class Lanes:
         self._reports = reports
         self._timeouts = timeouts
         self._lanes: dict[int, tuple[Lane, asyncio.Task[None]]] = {}
-        self._closed = False
+        self.closed = False
 
     @property
     def idle(self) -> bool:
@@ -60,7 +60,7 @@ class Lanes:
 
     def start(self) -> None:
         """Start a lane for each that has work."""
-        if self._closed:
+        if self.closed:
             return
         for number in self._schedule.lanes_with_work() - self._lanes.keys():
             lane = Lane(
@@ -112,7 +112,7 @@ class Lanes:
 
     async def end(self, *, for_good: bool = False) -> None:
         """Let go of all connections; ``for_good``: and make no others."""
-        self._closed = self._closed or for_good
+        self.closed = self.closed or for_good
         tasks = [task for _, task in self._lanes.values()]
         for task in tasks:
             task.cancel()

@@ -43,6 +43,7 @@ class Preparation:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._known: dict[tuple[str, str, Reset | None, tuple[Sweep, ...]], asyncio.Task[Learnt]] = {}
+        self._told = False
 
     async def prepare(self, attempt: Attempt, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> None:
         """Release a held attempt once the channel's history told where it belongs and what it replaces.
@@ -65,10 +66,12 @@ class Preparation:
         finally:
             # A held attempt would wait for ever, and the end of its run with it.
             attempt.release(learnt.run, replaces=plan.step in learnt.steps)
+            if not attempt.plan.replaces:
+                self._publisher.links_found(attempt, ())
             self._publisher.wake()
 
     async def _learn(self, plan: Plan, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> Learnt:
-        recalled = await _read(self._publisher, plan.channel, plan.run.id)
+        recalled = await self._read(plan.channel, plan.run.id)
         run = resolve_run(plan.run, reset, recalled)
         if run != plan.run:
             return Learnt(run, frozenset())
@@ -77,7 +80,7 @@ class Preparation:
 
     async def sweep(self, plan: Plan, sweeps: tuple[Sweep, ...]) -> None:
         """Make the text of steps go that were replaced by nothing. ``plan``: the run, and who sweeps."""
-        self._bury(plan, sweeps, await _read(self._publisher, plan.channel, plan.run.id))
+        self._bury(plan, sweeps, await self._read(plan.channel, plan.run.id))
 
     def _bury(self, plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> None:
         now = self._publisher.engine.loop.time()
@@ -86,17 +89,21 @@ class Preparation:
             tombstone.finish("complete", now)
             self._publisher.add(tombstone, now)
 
-
-async def _read(publisher: Publisher, channel: str, run_id: str) -> Recalled:
-    # While Ably is away nothing could be published either, so there is no hurry.
-    for tries in itertools.count():
-        try:
-            return recall(await publisher.history(channel), run_id)
-        except HistoryError as err:
-            if not err.retryable:
-                logger.error("%s; going on without it, text of replaced steps may stay", err)
-                return _NOTHING
-            delay_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
-            logger.warning("%s; trying again in %.1f s", err, delay_s)
-        await asyncio.sleep(delay_s)
-    return _NOTHING
+    async def _read(self, channel: str, run_id: str) -> Recalled:
+        # While Ably is away nothing could be published either, so there is no hurry.
+        for tries in itertools.count():
+            try:
+                recalled = recall(await self._publisher.history(channel), run_id)
+            except HistoryError as err:
+                if not err.retryable:
+                    logger.error("%s; going on without it, text of replaced steps may stay", err)
+                    return _NOTHING
+                delay_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
+                # Once for all runs that wait.
+                logger.log(logging.DEBUG if self._told else logging.WARNING, "%s; trying again", err)
+                self._told = True
+            else:
+                self._told = False
+                return recalled
+            await asyncio.sleep(delay_s)
+        return _NOTHING

@@ -47,6 +47,8 @@ _RATE_CODES = range(42900, 43000)
 _CHANNEL_RATE_CODES = (42913, 42914)
 # Runs whose opening need not be published again; forgetting one costs a message that does no harm.
 _REMEMBERED_RUNS = 10_000
+# Each costs time in every pump, whatever it holds: this bounds what a long absence of Ably costs.
+_KEPT_ATTEMPTS = 1000
 # So long the end of a span waits for the channel's history, which may name attempts to link.
 _LINKS_S = 2.0
 # And so long a drain waits for marks, of which there may be hundreds, each a message of the budget.
@@ -91,6 +93,7 @@ class Publisher:
         self._refusals: dict[str, PublishError] = {}
         self._abandoned: WeakKeyDictionary[Attempt, PublishError] = WeakKeyDictionary()
         self._marking = Marking(self)
+        self._finished: dict[Attempt, None] = {}
         self._accounts = Accounts()
         telemetry.watch(self)
 
@@ -253,6 +256,7 @@ class Publisher:
     async def close(self) -> None:
         """Let go of all connections and publish nothing more, whatever is held."""
         await self._lanes.end(for_good=True)
+        self._endings.settle(self._outcome)
 
     # Commands.
 
@@ -299,6 +303,16 @@ class Publisher:
     def _finish(self, ending: Ending, reason: StepReason, now: float) -> None:
         ending.attempt.finish(reason, now)
         self._endings.add(ending)
+        self._finished[ending.attempt] = None
+        if len(self._finished) > _KEPT_ATTEMPTS:
+            self._forget_finished()
+
+    def _forget_finished(self) -> None:
+        while len(self._finished) > _KEPT_ATTEMPTS:
+            oldest = next(iter(self._finished))
+            del self._finished[oldest]
+            oldest.give_up()
+            self._reports.full(_KEPT_ATTEMPTS)
 
     # The pump.
 
@@ -378,6 +392,8 @@ class Publisher:
     def _forget_done(self) -> None:
         for place in [place for place, attempt in self._current.items() if attempt.done]:
             del self._current[place]
+        for attempt in [attempt for attempt in self._finished if attempt.done]:
+            del self._finished[attempt]
         for channel, number in self._schedule.drop_done():
             self._refusals.pop(channel, None)
             self._reports.forget(channel)
@@ -388,6 +404,8 @@ class Publisher:
         attempt = ending.attempt
         if attempt.done:
             return Outcome(Delivery.DELIVERED, attempt.lost, self._abandoned.get(attempt))
+        if self._lanes.closed:
+            return Outcome(Delivery.HELD, attempt.lost)
         if self._within_reach(attempt):
             return None
         error = self._refusals.get(attempt.channel) or self._lanes.error_of(attempt.channel)

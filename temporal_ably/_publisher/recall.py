@@ -76,7 +76,14 @@ def tombstones(plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> lis
             origin = replace(plan.origin, started_us=since_us)
             earlier = int(tried) if tried.isdecimal() else 0
             dead = replace(
-                plan, step=step, since_us=earlier, origin=origin, opens_run=False, replaces=True, tombstone=True
+                plan,
+                step=step,
+                since_us=earlier,
+                origin=origin,
+                opens_run=False,
+                replaces=True,
+                tombstone=True,
+                traceparent="",
             )
             made.append(Attempt(dead))
     return made

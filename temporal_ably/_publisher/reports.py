@@ -32,6 +32,7 @@ class Reports:
         self._retry_s = retry_s
         self._away: set[int] = set()
         self._refused: set[tuple[str, int]] = set()
+        self._full = False
 
     def away(self, lane: int, err: PublishError) -> None:
         """Say that Ably is out of reach, once for all lanes until all are back."""
@@ -55,6 +56,16 @@ class Reports:
         if not self._away:
             self.forget("")
 
+    def full(self, attempts: int) -> None:
+        """Say, once while Ably is away or refuses, that the output of the oldest ended activities is given up."""
+        if not self._full:
+            self._full = True
+            logger.error(
+                "unable to hold the output of more than %d ended activities; Ably has not taken it; what the oldest "
+                "streamed is lost to viewers, their results are not",
+                attempts,
+            )
+
     def refused(self, err: PublishError) -> None:
         """Say that Ably refuses a channel, or the credentials, once until ``forget``."""
         if (err.channel, err.code) not in self._refused:
@@ -63,4 +74,5 @@ class Reports:
 
     def forget(self, channel: str) -> None:
         """Forget what was said of a channel, that a new fault is told again."""
+        self._full = False
         self._refused = {each for each in self._refused if each[0] != channel}

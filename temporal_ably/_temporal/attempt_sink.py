@@ -148,7 +148,9 @@ class AttemptSink:
             since_us=repeated_since(self._step, bound.sweeps),
             replaces=self._was_tried,
         )
-        traceparent, account = telemetry.begin(plan, self._began, traced=traced)
+        # Whether a retried workflow has written this step, its history will tell.
+        maybe = replace(plan, replaces=plan.replaces or bool(bound.sweeps))
+        traceparent, account = telemetry.begin(maybe, self._began, traced=traced)
         attempt = Attempt(replace(plan, traceparent=traceparent), self.fence.allows)
         self._account = account
         needs_history = bound.reset is not None or bool(bound.sweeps)

@@ -13,7 +13,7 @@ import temporalio.client
 import temporalio.worker
 from temporalio.worker import ActivityInboundInterceptor
 
-from temporal_ably._temporal.streaming import nowhere, reset_current, set_current
+from temporal_ably._temporal.streaming import active_stream, nowhere, reset_current, set_current
 from temporal_ably.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -156,6 +156,9 @@ class _Silent(ActivityInboundInterceptor):
     """What runs activities where ``ABLY_ENABLED=0``: their stream goes nowhere, without a word."""
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        if active_stream() is not None:
+            # An outer instance, of the client, is on.
+            return await self.next.execute_activity(input)
         token = set_current(nowhere())
         try:
             return await self.next.execute_activity(input)

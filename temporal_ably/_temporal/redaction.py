@@ -11,8 +11,9 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from temporal_ably._temporal.sink import check_fields, check_size
+from temporal_ably._temporal.sink import check_fields, check_input, check_size
 from temporal_ably._wire.parts import Whole
+from temporal_ably.codec.fields import read_json
 from temporal_ably.codec.table import Action, Chunk, Close, Extend, Open
 from temporal_ably.codec.vercel import CODEC
 
@@ -102,7 +103,7 @@ class RedactingSink:
     def _emit_call(self, key: int, call: _Call, fields: Mapping[str, str]) -> None:
         part = replace(call.part, fields={**call.part.fields, **fields, "toolName": call.part.fields["toolName"]})
         chunk = {**CODEC.describe(part.kind, part.fields), **CODEC.decode(CODEC.close(part, call.text))[-1]}
-        asked = self._guarded(chunk, lambda: _same_call(part, chunk, self._on_part(chunk)))
+        asked = self._guarded(chunk, lambda: _same_call(part, call.text, self._on_part(chunk)))
         if asked is not None:
             made, text = asked
             self._sink.begin(key, call.message, made)
@@ -184,7 +185,7 @@ def _same(action: Action, chunk: Chunk, asked: Mapping[str, Json] | None) -> Act
     return encoded
 
 
-def _same_call(part: Streamed, chunk: Chunk, asked: Mapping[str, Json] | None) -> tuple[Streamed, str] | None:
+def _same_call(part: Streamed, text: str, asked: Mapping[str, Json] | None) -> tuple[Streamed, str] | None:
     """Read what the function gave of a whole tool call: the part, and the JSON text of its input.
 
     Raises:
@@ -193,12 +194,16 @@ def _same_call(part: Streamed, chunk: Chunk, asked: Mapping[str, Json] | None) -
     """
     if asked is None:
         return None
-    if asked.get("type") != chunk["type"] or asked.get("toolCallId") != part.id:
+    if asked.get("type") != "tool-input-available" or asked.get("toolCallId") != part.id:
         raise ValueError("on_part changed the type or the id of a tool call")
     opened = CODEC.encode({**asked, "type": "tool-input-start"})
     if not isinstance(opened, Open):
         raise TypeError("a tool call does not begin")
     check_fields(opened.part.kind, opened.part.fields)
-    text = json.dumps(asked["input"], ensure_ascii=False, separators=(",", ":")) if "input" in asked else ""
-    check_size(Whole(part.kind, {}, text))
+    # What was not changed goes out letter by letter; the chunk itself may have been changed in place.
+    if "input" not in asked:
+        text = ""
+    elif asked["input"] != read_json(text, text):
+        text = json.dumps(asked["input"], ensure_ascii=False, separators=(",", ":"))
+    check_input(part.id, len(text.encode()))
     return opened.part, text

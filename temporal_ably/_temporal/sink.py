@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Ably's smallest message limit is 64 KiB: the rest is for headers.
 _WHOLE_BYTES = 56 * 1024
+_INPUT_BYTES = 40 * 1024
 # A streamed part may have 40 KiB of text beside them.
 _FIELDS_BYTES = 20 * 1024
 
@@ -137,4 +138,17 @@ def check_fields(kind: str, fields: Mapping[str, str]) -> None:
         raise EncodeError(
             f"unable to stream a {kind} part with fields of {size} bytes; beside its text one message of Ably holds "
             f"{_FIELDS_BYTES}; stream less of {', '.join(fields)}"
+        )
+
+
+def check_input(call_id: str, size: int) -> None:
+    """Check that the streamed input of a tool call fits a message; text goes on in another part, JSON cannot.
+
+    Raises:
+        EncodeError: if it does not.
+    """
+    if size > _INPUT_BYTES:
+        raise EncodeError(
+            f"unable to stream the input of tool call {call_id!r}; {size} bytes are more than one message of Ably "
+            f"holds ({_INPUT_BYTES} for a streamed input); pass what is large by reference"
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import AsyncGenerator, AsyncIterable, Generator, Mapping
+from collections.abc import AsyncIterable, Mapping
 from typing import TYPE_CHECKING, TypeVar, cast, overload
 
 from temporal_ably._temporal.sink import Nowhere, checked
@@ -17,7 +17,7 @@ from temporal_ably._temporal.writer import Writer
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncGenerator, Generator, Iterable
 
     from temporal_ably._temporal.sink import Sink
     from temporal_ably._wire.parts import Json, JsonLike
@@ -305,7 +305,8 @@ class ActivityStream:
         """Stream what a source gives, and give it on: ``async for chunk in current_stream().forward(source)``.
 
         Args:
-            source: an async or a plain iterable of chunks that ``write`` takes.
+            source: an async or a plain iterable of chunks that ``write`` takes. It stays the caller's: who stops
+                early may go on with it, or close it.
 
         Returns:
             An iterator of the same chunks, async if the source is.
@@ -316,23 +317,14 @@ class ActivityStream:
         return self._forward_async(source) if isinstance(source, AsyncIterable) else self._forward(source)
 
     async def _forward_async(self, source: AsyncIterable[T]) -> AsyncGenerator[T, None]:
-        try:
-            async for chunk in source:
-                self.write(chunk)
-                yield chunk
-        finally:
-            # Who stops early wants the source's own clean-up now, not when it is collected.
-            if isinstance(source, AsyncGenerator):
-                await source.aclose()
+        async for chunk in source:
+            self.write(chunk)
+            yield chunk
 
     def _forward(self, source: Iterable[T]) -> Generator[T, None, None]:
-        try:
-            for chunk in source:
-                self.write(chunk)
-                yield chunk
-        finally:
-            if isinstance(source, Generator):
-                source.close()
+        for chunk in source:
+            self.write(chunk)
+            yield chunk
 
     # Its life.
 

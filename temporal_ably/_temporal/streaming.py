@@ -161,17 +161,17 @@ class _Chunks:
         self._chunks: list[object] = []
         self._text: list[str] = []
 
-    def add(self, chunk: object) -> None:
-        """Stream a chunk.
-
-        Raises:
-            EncodeError: if it cannot be streamed; it is not part of the result.
-        """
-        text = self._stream.write(chunk)
+    def add(self, chunk: object) -> EncodeError | None:
+        """Stream a chunk, and give the error if it cannot be streamed; then it is not part of the result."""
+        try:
+            text = self._stream.write(chunk)
+        except EncodeError as err:
+            return err.with_traceback(None)
         if self._reducer is None:
             self._text.append(text)
         else:
             self._chunks.append(chunk)
+        return None
 
     @property
     def result(self) -> object:
@@ -187,17 +187,14 @@ def _drive_async(
         chunks = _Chunks(reducer)
         source = function(*args, **kwargs)
         try:
-            chunk = await source.__anext__()
+            refused: EncodeError | None = None
             while True:
                 try:
-                    chunks.add(chunk)
-                except EncodeError as err:
-                    # At the user's own line; a generator that handles it goes on.
-                    chunk = await source.athrow(err.with_traceback(None))
-                    continue
-                chunk = await source.__anext__()
-        except StopAsyncIteration:
-            return chunks.result
+                    # An error is raised at the user's own line; a generator that handles it goes on.
+                    chunk = await (source.__anext__() if refused is None else source.athrow(refused))
+                except StopAsyncIteration:
+                    return chunks.result
+                refused = chunks.add(chunk)
         finally:
             await source.aclose()
 
@@ -210,16 +207,13 @@ def _drive(function: Callable[..., Generator[object, None, None]], reducer: _Red
         chunks = _Chunks(reducer)
         source = function(*args, **kwargs)
         try:
-            chunk = next(source)
+            refused: EncodeError | None = None
             while True:
                 try:
-                    chunks.add(chunk)
-                except EncodeError as err:
-                    chunk = source.throw(err.with_traceback(None))
-                    continue
-                chunk = next(source)
-        except StopIteration:
-            return chunks.result
+                    chunk = next(source) if refused is None else source.throw(refused)
+                except StopIteration:
+                    return chunks.result
+                refused = chunks.add(chunk)
         finally:
             source.close()
 

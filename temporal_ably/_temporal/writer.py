@@ -12,7 +12,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from temporal_ably._temporal.sink import check_fields, check_size
+from temporal_ably._temporal.sink import check_fields, check_input, check_size
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from temporal_ably.codec.table import Close
 
 logger = logging.getLogger("temporal_ably")
-
-# Ably's smallest message limit is 64 KiB: the rest is for headers. Text has no limit: it goes on in another part.
-_INPUT_BYTES = 40 * 1024
 
 # What a client's stream would take for the end of everything; the run's end says it, once.
 _HELD_BACK = ("finish-step", "error", "abort")
@@ -182,11 +179,7 @@ class Writer:
 
     def _count_input(self, key: int, call_id: str, text: str) -> None:
         size = self._input_bytes.get(key, 0) + len(text.encode())
-        if size > _INPUT_BYTES:
-            raise EncodeError(
-                f"unable to stream the input of tool call {call_id!r}; {size} bytes are more than one message of Ably "
-                f"holds ({_INPUT_BYTES} for a streamed input); pass what is large by reference"
-            )
+        check_input(call_id, size)
         self._input_bytes[key] = size
 
     def _close_open_part(self, action: Close) -> None:
@@ -299,9 +292,10 @@ class Writer:
 
     def _new_part(self, part: Streamed) -> int:
         self._keys += 1
+        key = self._keys
         self._message_used = True
-        self._sink.begin(self._keys, self._message, part)
-        return self._keys
+        self._sink.begin(key, self._message, part)
+        return key
 
     def _end_growing(self) -> None:
         if self._growing is not None:

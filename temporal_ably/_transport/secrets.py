@@ -28,7 +28,7 @@ _LATE = (
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+|ZXlK[\w+/]+=*")
 _SHOWN = "[secret]"
 # Connections and history reads of a busy process renew their tokens each on its own.
-_TOKENS = 100
+_TOKENS = 20
 ENGINE_THREAD = "temporal-ably"
 
 logger = logging.getLogger("temporal_ably")
@@ -50,19 +50,22 @@ class Redaction(logging.Filter):
         self._compile()
 
     def register_token(self, token: str) -> None:
-        """Blot out a token, until many newer ones came."""
-        if token not in self._tokens:
+        """Blot out a token, until many newer ones came; a JWT is blotted out by its looks."""
+        if token and token not in self._tokens and not _TOKEN.fullmatch(token):
             self._tokens.append(token)
-            self._compile()
 
     def _compile(self) -> None:
-        forms = self._secrets.union(*map(_forms, self._tokens)) - {""}
+        forms = self._secrets - {""}
         # The longest first: a short one that is blotted out of a long one would leave the rest of it.
         secrets = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join([*map(re.escape, secrets), _TOKEN.pattern]))
 
     def text(self, text: str) -> str:
         """Blot out the secrets in a text."""
+        for token in tuple(self._tokens):
+            # Each comes and goes, too often to compile a pattern of them.
+            for form in sorted(_forms(token), key=len, reverse=True):
+                text = text.replace(form, _SHOWN)
         return self._pattern.sub(_SHOWN, text)
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from temporal_ably._publisher import publisher as publisher_room
 from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._transport.base import Timeouts
 from temporal_ably._wire.events import RunClosed
@@ -13,7 +14,12 @@ from tests.publisher.model import PLAN, RUN
 from tests.publisher.writer import WHOLE, Writer, deliver, publisher_with
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    import pytest
+
     from temporal_ably._publisher.engine import Engine
+    from temporal_ably._publisher.outcome import Outcome
     from temporal_ably._publisher.publisher import Publisher
 
 
@@ -105,3 +111,22 @@ def test_idle_connection_is_closed_in_time(engine: Engine, ably: FakeAbly) -> No
     publisher = publisher_with(engine, ably, buffer_bytes=1000, timeouts=Timeouts(idle_s=0.01))
     assert deliver(publisher, "hello") == WHOLE
     ably.wait_for(lambda: ably.connections[0].closed)
+
+
+def test_no_more_than_a_bounded_number_of_ended_attempts_is_held(
+    publisher: Publisher, ably: FakeAbly, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(publisher_room, "_KEPT_ATTEMPTS", 2)
+    ably.unreachable = UNREACHABLE
+    writers = [Writer(publisher, replace(PLAN, step=f":0:{n}")) for n in range(4)]
+    futures: list[Future[Outcome]] = []
+    for writer in writers:
+        writer.write("held")
+        futures.append(writer.finish())
+    outcomes = [future.result(WAIT_S) for future in futures]
+    ably.unreachable = None
+    ably.wait_for(lambda: len(ably.channels["ai:wf"].session.messages) == 2)
+    assert [writer.attempt.lost > 0 for writer in writers] == [True, True, False, False]
+    assert len(outcomes) == 4
+    told = [record for record in caplog.records if "ended activities" in record.getMessage()]
+    assert len(told) == 1

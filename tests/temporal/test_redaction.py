@@ -264,3 +264,26 @@ def test_names_of_calls_opening_and_touches_are_passed_on() -> None:
     sink.open_early()
     sink.touched()
     assert (record.early, record.touches, sink.name_call(2)) == (1, 1, "step/call-2")
+
+
+def test_what_is_not_changed_goes_out_letter_by_letter() -> None:
+    stream, events = redacted(lambda chunk: chunk)
+    for call_id, text in (("c1", 'free "text"'), ("c2", '{"q" : 1}')):
+        with stream.tool_call_part("look", call_id=call_id) as call:
+            call.text(text)
+    assert events[1::3] == ['1 free "text"', '2 {"q" : 1}']
+
+
+def test_a_function_that_streams_something_itself_mixes_nothing_up() -> None:
+    streams: list[ActivityStream] = []
+
+    def on_part(chunk: Mapping[str, Json]) -> Mapping[str, Json]:
+        if chunk["type"] == "text-start":
+            streams[0].reasoning("note")
+        return chunk
+
+    stream, events = redacted(on_part)
+    streams.append(stream)
+    stream.text("answer")
+    texts = [event for event in events if event.endswith((" note", " answer"))]
+    assert len({event.split()[0] for event in texts}) == 2

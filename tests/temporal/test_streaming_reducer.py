@@ -7,11 +7,12 @@ import inspect
 import typing
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from temporal_ably import streaming
+from temporal_ably.codec import register_adapter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,3 +82,22 @@ def test_reducer_whose_result_type_is_unknown_at_run_time_is_refused() -> None:
 
     with pytest.raises(TypeError, match=r"name 'Unknown' is not defined; import it outside `if TYPE_CHECKING`"):
         streaming(reducer=reduce)(now)  # pyright: ignore[reportUnknownArgumentType]
+
+
+def test_what_stops_inside_an_adapter_does_not_end_the_activity_as_complete() -> None:
+    class Odd:
+        pass
+
+    def stop(chunk: Odd) -> NoReturn:
+        raise StopIteration
+
+    register_adapter(Odd, lambda: stop)
+
+    @streaming
+    def tell() -> Iterator[object]:
+        yield "one"
+        yield Odd()
+        yield "two"
+
+    with pytest.raises(StopIteration):
+        tell()
