@@ -78,16 +78,6 @@ class Stream:
         """Characters that are not acknowledged."""
         return len(self._text) - self._acked
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is in flight."""
-        return self._sending is None
-
-    @property
-    def urgent(self) -> bool:
-        """Whether the next move frames the part or shows its first text."""
-        return not self.created or self._acked == 0 or self.status != "streaming" or self._doubt
-
     def push(self, text: str, now: float) -> None:
         """Accept text."""
         if self._acked == len(self._text):

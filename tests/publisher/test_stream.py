@@ -3,7 +3,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -236,23 +235,6 @@ def test_stream_waits_since_the_first_text_that_is_not_acknowledged() -> None:
     stream.push("a", 1.0)
     stream.push("b", 2.0)
     assert stream.since == 1.0
-
-
-@pytest.mark.parametrize("prepare", ["first text", "closing", "doubt"])
-def test_first_text_close_and_repair_are_urgent(prepare: str) -> None:
-    stream = opened()
-    stream.push("a", 0.0)
-    if prepare != "first text":
-        send(stream)
-        stream.acked("v1")
-        stream.push("b", 0.0)
-        assert not stream.urgent
-    if prepare == "closing":
-        stream.close("complete", 0.0)
-    elif prepare == "doubt":
-        send(stream)
-        stream.doubted()
-    assert stream.urgent
 
 
 def test_text_that_is_refused_is_a_gap_and_the_part_goes_on() -> None:
