@@ -51,8 +51,8 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
             loop. The token must allow the client id ``ABLY_CLIENT_ID``.
         on_part: asked about each part before it leaves the worker, in the activity's context: a function of
             a ``UIMessage`` chunk (a mapping with ``type``; text comes as ``text-delta``, piece by piece as it is
-            streamed) that returns it, another of the same type, or ``None`` to drop it. What raises is dropped.
-            What goes to Ably does not pass Temporal's payload codec.
+            streamed, the input of a tool as a whole) that returns it, another of the same type, or ``None`` to
+            drop it. What raises is dropped. What goes to Ably does not pass Temporal's payload codec.
         agent_name: who speaks, in the metadata of messages and in ``temporal-agent``: a name, or a function of
             the activity's ``Info``. By default the type of the child workflow, else of the activity.
         recorder: takes what would go to Ably, for tests; see ``temporal_ably.testing``. No key is needed then.
