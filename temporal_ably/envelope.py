@@ -18,7 +18,20 @@ from pydantic import BaseModel, ConfigDict, JsonValue
 
 from temporal_ably._dialect import ait08
 from temporal_ably._wire import tags
-from temporal_ably._wire.events import Event, PartEmitted, PartText, RunClosed, RunOpened, StepClosed, StepOpened
+from temporal_ably._wire.events import (
+    CancelRequested,
+    Event,
+    Input,
+    PartEmitted,
+    PartText,
+    Run,
+    RunClosed,
+    RunOpened,
+    RunResumed,
+    RunSuspended,
+    StepClosed,
+    StepOpened,
+)
 from temporal_ably._wire.operations import Extras, Message
 from temporal_ably._wire.parts import Json, Status
 from temporal_ably.codec.fields import read_json
@@ -44,6 +57,7 @@ _ATTRIBUTES = {
     "timestamp": "timestamp",
     "extras": "extras",
 }
+_RUN_EVENTS = {RunOpened: "run-start", RunSuspended: "run-suspend", RunResumed: "run-resume"}
 _TEXT_TAGS = {
     "event": tags.EVENT,
     "session_run": tags.SESSION_RUN,
@@ -125,7 +139,11 @@ class Envelope(BaseModel):
     """Version of the tags."""
 
     event: str = ""
-    """`run-start`, `run-end`, `step-start`, `step-end` or `part`; empty or another for what a newer writer may say."""
+    """What it tells; empty or another word for what a newer writer may say.
+
+    Of an agent `run-start`, `run-suspend`, `run-resume`, `run-end`, `step-start`, `step-end` or `part`, of a client
+    `input` or `cancel`.
+    """
 
     session_run: str = ""
     """The run within the session: unchanged by workflow retry, continue-as-new and reset."""
@@ -180,6 +198,36 @@ class Envelope(BaseModel):
 
     message_id: str = ""
     """The chat message that the part belongs to."""
+
+    event_id: str = ""
+    """Of a client's input or cancel: identifies it; the parts of one user message share it."""
+
+    role: str = ""
+    """Of a client's input: `user`, or `assistant` where the result of a tool makes a run of its own."""
+
+    run_client_id: str = ""
+    """Who the run is for, or who gives an input, in the words of the client."""
+
+    input_id: str = ""
+    """The input, by its chat message, that the run answers or that a cancel means."""
+
+    invocation: str = ""
+    """The wake-up of the agent within the run; empty for the first."""
+
+    parent: str = ""
+    """The chat message that the run or input follows."""
+
+    fork_of: str = ""
+    """The user message that an edit replaces."""
+
+    regenerates: str = ""
+    """The agent's message that is made again."""
+
+    supersedes: str = ""
+    """The run that an input hides."""
+
+    steers: tuple[str, ...] = ()
+    """Inputs that the agent heeds from this part on."""
 
     part: EnvelopePart | None = None
     """The part, where the message brings one that can be read."""
@@ -285,19 +333,57 @@ def _event(message: Message, serial: str) -> Event | None:
 
 
 def _from_dialect(event: Event | None) -> dict[str, object]:
-    if event is None:
-        return {}
-    if isinstance(event, RunOpened):
-        return {"event": "run-start", "session_run": event.run.id}
-    if isinstance(event, RunClosed):
-        facts = {"event": "run-end", "session_run": event.run.id, "reason": event.reason}
-        return {**facts, "error": event.error or ""}
-    facts = {"session_run": event.step.run.id, "step": event.step.id, "step_serial": event.step.serial}
-    if isinstance(event, StepOpened):
-        return {**facts, "event": "step-start"}
-    if isinstance(event, StepClosed):
-        return {**facts, "event": "step-end", "reason": event.reason}
-    return {**facts, "event": "part", "message_id": event.message_id}
+    match event:
+        case None:
+            return {}
+        case RunOpened(run) | RunSuspended(run) | RunResumed(run):
+            return {"event": _RUN_EVENTS[type(event)], **_of_run(run)}
+        case RunClosed(run, reason, error):
+            return {"event": "run-end", **_of_run(run), "reason": reason, "error": error or ""}
+        case Input():
+            return {"event": "input", **_of_input(event)}
+        case CancelRequested(event_id, run, input_id):
+            return {"event": "cancel", "session_run": run, "event_id": event_id, "input_id": input_id}
+        case _:
+            return _of_step_event(event)
+
+
+def _of_step_event(event: StepOpened | StepClosed | PartEmitted | PartText) -> dict[str, object]:
+    step = event.step
+    facts = {**_of_run(step.run), "step": step.id, "step_serial": step.serial}
+    match event:
+        case StepOpened():
+            return {"event": "step-start", **facts}
+        case StepClosed(_, reason):
+            return {"event": "step-end", **facts, "reason": reason}
+        case PartEmitted(_, message_id) | PartText(_, message_id):
+            return {"event": "part", **facts, "message_id": message_id, "steers": event.steers}
+
+
+def _of_run(run: Run) -> dict[str, object]:
+    return {
+        "session_run": run.id,
+        "parent": run.parent,
+        "input_id": run.input_id,
+        "fork_of": run.fork_of,
+        "regenerates": run.regenerates,
+        "invocation": run.invocation,
+        "run_client_id": run.client_id,
+    }
+
+
+def _of_input(event: Input) -> dict[str, object]:
+    return {
+        "message_id": event.id,
+        "event_id": event.event_id,
+        "role": event.role,
+        "run_client_id": event.client_id,
+        "session_run": event.run,
+        "parent": event.parent,
+        "fork_of": event.fork_of,
+        "regenerates": event.regenerates,
+        "supersedes": event.supersedes,
+    }
 
 
 def _from_tags(told: Mapping[str, str]) -> dict[str, object]:

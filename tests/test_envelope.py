@@ -379,7 +379,7 @@ def test_what_is_no_message_of_a_session_is_refused(raw: object):
         read(raw)
 
 
-@pytest.mark.parametrize("name", ["ai-run-suspend", "ai-input", "ai-cancel", "ai-step-end"])
+@pytest.mark.parametrize("name", ["ai-run-pause", "ai-input", "ai-step-end"])
 def test_messages_of_the_dialect_that_are_not_understood_tell_no_event(name: str):
     envelope = read({"serial": "1", "name": name, "extras": {"ai": {"transport": {"run-id": "r"}}}})
     assert (envelope.event, envelope.part) == ("", None)

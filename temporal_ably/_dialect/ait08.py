@@ -10,18 +10,23 @@ Source: @ably/ai-transport 0.8.0, ``src/constants.ts``, ``src/core/transport/hea
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast, get_args
 
 from temporal_ably._wire.events import (
+    CancelRequested,
     Event,
+    Input,
     PartEmitted,
     PartText,
     Run,
     RunClosed,
     RunOpened,
     RunReason,
+    RunResumed,
+    RunSuspended,
     Step,
     StepClosed,
     StepOpened,
@@ -32,46 +37,78 @@ from temporal_ably._wire.parts import Json, Status, Streamed, Whole
 from temporal_ably.errors import DecodeError
 
 RUN_START = "ai-run-start"
+RUN_SUSPEND = "ai-run-suspend"
+RUN_RESUME = "ai-run-resume"
 RUN_END = "ai-run-end"
 STEP_START = "ai-step-start"
 STEP_END = "ai-step-end"
 OUTPUT = "ai-output"
+INPUT = "ai-input"
+CANCEL = "ai-cancel"
 
 # The code that a stock client assumes for a run that failed without one (src/errors.ts, StreamError).
 STREAM_ERROR = "104008"
 
 
-def run_start_id(run: str) -> str:
-    """Give the idempotency id of a run's opening: the same in every process."""
-    return f"{run}/start"
+def run_start_id(run: Run) -> str:
+    """Give the idempotency id of a run's opening, first or later: the same in every process."""
+    return f"{run.id}/resume/{run.invocation}" if run.invocation else f"{run.id}/start"
 
 
-def run_end_id(run: str) -> str:
+def run_suspend_id(run: Run) -> str:
+    """Give the idempotency id of a run's suspension: the same in every process."""
+    return f"{run.id}/suspend/{run.invocation}"
+
+
+def run_end_id(run: Run) -> str:
     """Give the idempotency id of a run's end: the same in every process."""
-    return f"{run}/end"
+    return f"{run.id}/end"
 
 
 def encode(event: Event) -> Message:
     """Frame an event as a channel message, without an id and without tags."""
-    if isinstance(event, RunOpened):
-        return _message(RUN_START, _run_headers(event.run) | {"parent": event.run.parent})
-    if isinstance(event, RunClosed):
-        return _message(RUN_END, _run_headers(event.run) | _end_headers(event))
-    if isinstance(event, StepOpened):
-        return _message(STEP_START, _step_headers(event.step))
-    if isinstance(event, StepClosed):
-        headers = {"step-start-serial": event.step.serial, "step-reason": event.reason}
-        return _message(STEP_END, _step_headers(event.step) | headers)
-    return _encode_part(event)
+    match event:
+        case RunOpened() | RunSuspended() | RunResumed() | RunClosed():
+            return _encode_run(event)
+        case StepOpened(step):
+            return _message(STEP_START, _step_headers(step))
+        case StepClosed(step, reason):
+            headers = {"step-start-serial": step.serial, "step-reason": reason}
+            return _message(STEP_END, _step_headers(step) | headers)
+        case PartEmitted() | PartText():
+            return _encode_part(event)
+        case Input():
+            return _encode_input(event)
+        case CancelRequested(event_id, run, input_id):
+            named = {"run-id": run, "input-codec-message-id": input_id}
+            return _message(CANCEL, {"event-id": event_id} | _present(named))
+
+
+def _encode_run(event: RunOpened | RunSuspended | RunResumed | RunClosed) -> Message:
+    headers = _run_headers(event.run) | _input_headers(event.run)
+    match event:
+        case RunOpened(run):
+            return _message(RUN_START, headers | _place_headers(run))
+        case RunSuspended():
+            return _message(RUN_SUSPEND, headers)
+        case RunResumed():
+            return _message(RUN_RESUME, headers)
+        case RunClosed():
+            return _message(RUN_END, headers | _end_headers(event))
 
 
 def _encode_part(event: PartEmitted | PartText) -> Message:
-    headers = _step_headers(event.step) | {
+    step = event.step
+    headers = _step_headers(step) | {
         "role": "assistant",
         "codec-message-id": event.message_id,
-        "parent": event.step.run.parent,
-        "step-start-serial": event.step.serial,
+        **_place_headers(step.run),
+        "step-start-serial": step.serial,
     }
+    if step.answers:
+        headers |= _input_headers(step.run)
+    if event.steers:
+        headers["steer-codec-message-ids"] = json.dumps(event.steers, separators=(",", ":"))
     codec = {"kind": event.part.kind, **event.part.fields}
     if isinstance(event, PartEmitted):
         message = _message(OUTPUT, headers | {"stream": "false"}, codec, event.part.data)
@@ -80,18 +117,46 @@ def _encode_part(event: PartEmitted | PartText) -> Message:
     return _message(OUTPUT, headers, codec, event.text)
 
 
+def _encode_input(event: Input) -> Message:
+    optional = {
+        "run-id": event.run,
+        "parent": event.parent,
+        "fork-of": event.fork_of,
+        "msg-regenerate": event.regenerates,
+        "supersedes": event.supersedes,
+        "run-client-id": event.client_id,
+    }
+    headers = {"role": event.role, "codec-message-id": event.id, "event-id": event.event_id, "stream": "false"}
+    part = event.part or Whole("", {}, "")
+    return _message(INPUT, headers | _present(optional), {"kind": part.kind, **part.fields}, part.data)
+
+
 def _message(name: str, transport: dict[str, str], codec: dict[str, str] | None = None, data: Json = None) -> Message:
     tiers = {"transport": transport, "codec": codec} if codec else {"transport": transport}
     return Message(name, data, {"ai": tiers})
 
 
 def _run_headers(run: Run) -> dict[str, str]:
-    # One wake-up a run: the run and the invocation are the same. No input, so the owner is unknown.
-    return {"run-id": run.id, "invocation-id": run.id, "run-client-id": ""}
+    # An owner that is unknown is empty, not absent.
+    return {"run-id": run.id, "invocation-id": run.invocation or run.id, "run-client-id": run.client_id}
+
+
+def _input_headers(run: Run) -> dict[str, str]:
+    return _present({"input-codec-message-id": run.input_id, "input-client-id": run.input_client_id})
+
+
+def _place_headers(run: Run) -> dict[str, str]:
+    return _present({"parent": run.parent, "fork-of": run.fork_of, "msg-regenerate": run.regenerates})
 
 
 def _step_headers(step: Step) -> dict[str, str]:
-    return _run_headers(step.run) | {"step-id": step.id, "step-client-id": ""}
+    run = step.run
+    asked = _present({"input-client-id": run.input_client_id})
+    return _run_headers(run) | asked | {"step-id": step.id, "step-client-id": run.input_client_id}
+
+
+def _present(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if value}
 
 
 def _end_headers(event: RunClosed) -> dict[str, str]:
@@ -124,10 +189,10 @@ def decode(message: Message, serial: str) -> Event | None:
         serial: its serial; for a step's opening it becomes the serial of the attempt.
 
     Returns:
-        The event, or ``None`` for a message that is not an agent's.
+        The event, or ``None`` for a message that is none of a session.
 
     Raises:
-        DecodeError: if an agent's message lacks a header that its name requires.
+        DecodeError: if a message of a session lacks a header that its name requires.
     """
     headers = transport_headers(message.extras)
     # Ably leaves the name out of an append, and only outputs are appended to.
@@ -143,6 +208,16 @@ def decode(message: Message, serial: str) -> Event | None:
 def _decode_run_start(message: Message, headers: Mapping[str, str], serial: str) -> Event:
     del message, serial
     return RunOpened(_run(headers))
+
+
+def _decode_run_suspend(message: Message, headers: Mapping[str, str], serial: str) -> Event:
+    del message, serial
+    return RunSuspended(_run(headers))
+
+
+def _decode_run_resume(message: Message, headers: Mapping[str, str], serial: str) -> Event:
+    del message, serial
+    return RunResumed(_run(headers))
 
 
 def _decode_run_end(message: Message, headers: Mapping[str, str], serial: str) -> Event:
@@ -166,26 +241,76 @@ def _decode_output(message: Message, headers: Mapping[str, str], serial: str) ->
     del serial
     fields = dict(_tier(message.extras, "codec"))
     kind = fields.pop("kind")
-    step, message_id = _step(headers), headers["codec-message-id"]
+    step = replace(_step(headers), answers="input-codec-message-id" in headers)
+    message_id, steers = headers["codec-message-id"], _steers(headers)
     if headers.get("stream") != "true":
         ephemeral = _mapping(message.extras).get("ephemeral") is True
-        return PartEmitted(step, message_id, Whole(kind, fields, message.data, ephemeral))
+        return PartEmitted(step, message_id, Whole(kind, fields, message.data, ephemeral), steers)
     status = cast("Status", _closed_set(headers["status"], Status))
     text = message.data if isinstance(message.data, str) else ""
-    return PartText(step, message_id, Streamed(kind, headers["stream-id"], fields), text, status)
+    return PartText(step, message_id, Streamed(kind, headers["stream-id"], fields), text, status, steers)
+
+
+def _steers(headers: Mapping[str, str]) -> tuple[str, ...]:
+    text = headers.get("steer-codec-message-ids")
+    try:
+        read: object = json.loads(text) if text else None
+    except ValueError:
+        return ()
+    listed = cast("list[object]", read) if isinstance(read, list) else []
+    return tuple(each for each in listed if isinstance(each, str))
+
+
+def _decode_input(message: Message, headers: Mapping[str, str], serial: str) -> Event:
+    del serial
+    fields = dict(_tier(message.extras, "codec"))
+    kind = fields.pop("kind", "")
+    return Input(
+        id=headers["codec-message-id"],
+        event_id=headers.get("event-id", ""),
+        role=headers.get("role", "user"),
+        client_id=headers.get("run-client-id", ""),
+        run=headers.get("run-id", ""),
+        parent=headers.get("parent", ""),
+        fork_of=headers.get("fork-of", ""),
+        regenerates=headers.get("msg-regenerate", ""),
+        supersedes=headers.get("supersedes", ""),
+        part=Whole(kind, fields, message.data) if kind else None,
+    )
+
+
+def _decode_cancel(message: Message, headers: Mapping[str, str], serial: str) -> Event:
+    del message, serial
+    return CancelRequested(
+        headers.get("event-id", ""), headers.get("run-id", ""), headers.get("input-codec-message-id", "")
+    )
 
 
 _DECODERS = {
     RUN_START: _decode_run_start,
+    RUN_SUSPEND: _decode_run_suspend,
+    RUN_RESUME: _decode_run_resume,
     RUN_END: _decode_run_end,
     STEP_START: _decode_step_start,
     STEP_END: _decode_step_end,
     OUTPUT: _decode_output,
+    INPUT: _decode_input,
+    CANCEL: _decode_cancel,
 }
 
 
 def _run(headers: Mapping[str, str]) -> Run:
-    return Run(headers["run-id"], headers.get("parent", ""))
+    run_id, invocation = headers["run-id"], headers.get("invocation-id", "")
+    return Run(
+        id=run_id,
+        parent=headers.get("parent", ""),
+        client_id=headers.get("run-client-id", ""),
+        input_id=headers.get("input-codec-message-id", ""),
+        input_client_id=headers.get("input-client-id", ""),
+        fork_of=headers.get("fork-of", ""),
+        regenerates=headers.get("msg-regenerate", ""),
+        invocation="" if invocation == run_id else invocation,
+    )
 
 
 def _step(headers: Mapping[str, str]) -> Step:

@@ -13,6 +13,7 @@ from temporal_ably._wire.events import (
     PartEmitted,
     PartText,
     RunOpened,
+    RunResumed,
     Step,
     StepClosed,
     StepOpened,
@@ -52,7 +53,8 @@ def frame(plan: Plan, name: str, serial: str, reason: StepReason) -> Operation:
     run, origin = plan.run, plan.origin
     if name == RUN_START:
         own = tags.run_tags(run.id, "run-start", plan.owner_id, plan.owner_run_id)
-        return _publish(replace(_tagged(RunOpened(run), own), id=ait08.run_start_id(run.id)))
+        opening = RunResumed(run) if run.invocation else RunOpened(run)
+        return _publish(replace(_tagged(opening, own), id=ait08.run_start_id(run)))
     step = Step(run, plan.wire_step, serial)
     if name == STEP_START:
         own = tags.step_tags(origin, run.id, plan.step, "step-start")

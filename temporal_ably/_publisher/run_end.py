@@ -53,7 +53,7 @@ class RunEnd:
         self._sending = True
         message = ait08.encode(self._event)
         extras = {**message.extras, "headers": self._tags}
-        return Publish((replace(message, extras=extras, id=ait08.run_end_id(self.run_id)),))
+        return Publish((replace(message, extras=extras, id=ait08.run_end_id(self._event.run)),))
 
     def acked(self, ticket: Ticket, serials: tuple[str, ...], now: float) -> None:
         """Note success."""

@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 
 from temporal_ably._dialect import ait08
 from temporal_ably._wire.events import (
+    CancelRequested,
     Event,
+    Input,
     PartEmitted,
     PartText,
     Run,
     RunClosed,
     RunOpened,
     RunReason,
+    RunResumed,
+    RunSuspended,
     Step,
     StepClosed,
     StepOpened,
@@ -40,6 +44,26 @@ OUTPUT_HEADERS = STEP_HEADERS | {
     "step-start-serial": "s1",
 }
 
+# A run that answers an edit, in its second invocation, and one of its sub-agents.
+ANSWER = Run("r", "m1", "alice", "u2", "device-1", "u1", "", "i2")
+ANSWER_STEP = Step(ANSWER, ":0:1", "s1", answers=True)
+SUB_STEP = Step(ANSWER, "/0.1:0:1", "s1")
+ANSWER_HEADERS = {"run-id": "r", "invocation-id": "i2", "run-client-id": "alice", "input-client-id": "device-1"}
+INPUT_HEADERS = {"input-codec-message-id": "u2"}
+PLACE_HEADERS = {"parent": "m1", "fork-of": "u1"}
+ANSWER_OUTPUT_HEADERS = (
+    ANSWER_HEADERS
+    | PLACE_HEADERS
+    | {
+        "role": "assistant",
+        "codec-message-id": "m",
+        "step-client-id": "device-1",
+        "step-start-serial": "s1",
+        "stream": "false",
+    }
+)
+USER_HEADERS = {"role": "user", "codec-message-id": "u2", "event-id": "e", "run-client-id": "alice", "stream": "false"}
+
 # The header sets of WIRE.md 2.2 and 3.1.
 FRAMES: list[tuple[Event, str, dict[str, str]]] = [
     (RunOpened(RUN), "ai-run-start", RUN_HEADERS | {"parent": "r/in"}),
@@ -62,12 +86,49 @@ FRAMES: list[tuple[Event, str, dict[str, str]]] = [
         "ai-output",
         OUTPUT_HEADERS | {"stream": "true", "status": "streaming", "stream-id": "0"},
     ),
+    (RunOpened(ANSWER), "ai-run-start", ANSWER_HEADERS | INPUT_HEADERS | PLACE_HEADERS),
+    (RunResumed(ANSWER), "ai-run-resume", ANSWER_HEADERS | INPUT_HEADERS),
+    (RunSuspended(ANSWER), "ai-run-suspend", ANSWER_HEADERS | INPUT_HEADERS),
+    (RunClosed(ANSWER, "complete"), "ai-run-end", ANSWER_HEADERS | INPUT_HEADERS | {"run-reason": "complete"}),
+    (StepOpened(ANSWER_STEP), "ai-step-start", ANSWER_HEADERS | {"step-id": ":0:1", "step-client-id": "device-1"}),
+    (
+        PartEmitted(ANSWER_STEP, "m", Whole("start", {}), ("u3",)),
+        "ai-output",
+        ANSWER_OUTPUT_HEADERS | INPUT_HEADERS | {"step-id": ":0:1", "steer-codec-message-ids": '["u3"]'},
+    ),
+    (
+        PartEmitted(SUB_STEP, "m", Whole("start", {})),
+        "ai-output",
+        ANSWER_OUTPUT_HEADERS | {"step-id": "/0.1:0:1"},
+    ),
+    (
+        Input(
+            "u2",
+            "e",
+            "user",
+            "alice",
+            parent="m1",
+            fork_of="u1",
+            part=Whole("user-message", {"partType": "text"}, "hi"),
+        ),
+        "ai-input",
+        USER_HEADERS | PLACE_HEADERS,
+    ),
+    (
+        Input("u2", "e", "user", "alice", run="r", part=Whole("tool-approval-response", {"toolCallId": "c"})),
+        "ai-input",
+        USER_HEADERS | {"run-id": "r"},
+    ),
+    (CancelRequested("e", "r", "u2"), "ai-cancel", {"event-id": "e", "run-id": "r"} | INPUT_HEADERS),
+    (CancelRequested("e", input_id="u2"), "ai-cancel", {"event-id": "e"} | INPUT_HEADERS),
 ]
 
 names = st.text(min_size=1, max_size=8)
 fields = st.dictionaries(names.filter(lambda name: name != "kind"), names, max_size=3)
-runs = st.builds(Run, names, st.text(max_size=8))
-steps = st.builds(Step, runs, names, names)
+anything = st.text(max_size=8)
+# An invocation that bears the run's name is the first, and written as none.
+runs = st.builds(Run, names, *[anything] * 6, invocation=anything.map(lambda text: text and f"{text}-i" * 3))
+steps = st.builds(Step, runs.filter(lambda run: run.input_id), names, names, st.booleans())
 json_values: st.SearchStrategy[Json] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
@@ -78,7 +139,24 @@ events = st.one_of(
     st.builds(RunClosed, runs, st.sampled_from(get_args(RunReason)), st.none() | names),
     st.builds(StepOpened, steps),
     st.builds(StepClosed, steps, st.sampled_from(get_args(StepReason))),
-    st.builds(PartEmitted, steps, names, st.builds(Whole, names, fields, json_values, st.booleans())),
+    st.builds(RunResumed, runs),
+    st.builds(RunSuspended, runs),
+    st.builds(
+        Input,
+        names,
+        names,
+        st.sampled_from(("user", "assistant")),
+        *[anything] * 6,
+        st.builds(Whole, names, fields, json_values),
+    ),
+    st.builds(CancelRequested, names, anything, anything),
+    st.builds(
+        PartEmitted,
+        steps,
+        names,
+        st.builds(Whole, names, fields, json_values, st.booleans()),
+        st.lists(anything, max_size=2).map(tuple),
+    ),
     st.builds(
         PartText,
         steps,
@@ -86,6 +164,7 @@ events = st.one_of(
         st.builds(Streamed, names, names, fields),
         st.text(),
         st.sampled_from(get_args(Status)),
+        st.lists(anything, max_size=2).map(tuple),
     ),
 )
 
@@ -95,15 +174,29 @@ def ai(message: Message) -> Mapping[str, Mapping[str, str]]:
 
 
 def as_read(event: Event, serial: str) -> Event:
-    """What a reader may know of an event: the parent stands on openings and outputs only."""
-    if isinstance(event, RunClosed):
-        error = (event.error or "the agent failed") if event.reason == "error" else None
-        return replace(event, run=Run(event.run.id, ""), error=error)
-    if isinstance(event, StepOpened):
-        return StepOpened(replace(event.step, run=Run(event.step.run.id, ""), serial=serial))
-    if isinstance(event, StepClosed):
-        return replace(event, step=replace(event.step, run=Run(event.step.run.id, "")))
-    return event
+    """What a reader may know of an event: its place stands on a run's opening and on outputs only."""
+    match event:
+        case RunClosed(run, reason):
+            error = (event.error or "the agent failed") if reason == "error" else None
+            return RunClosed(without_place(run), reason, error)
+        case RunSuspended(run) | RunResumed(run):
+            return replace(event, run=without_place(run))
+        case StepOpened(step):
+            return StepOpened(Step(without_input(step.run), step.id, serial))
+        case StepClosed(step):
+            return replace(event, step=Step(without_input(step.run), step.id, step.serial))
+        case PartEmitted(step) | PartText(step) if not step.answers:
+            return replace(event, step=replace(step, run=replace(step.run, input_id="")))
+        case _:
+            return event
+
+
+def without_place(run: Run) -> Run:
+    return replace(run, parent="", fork_of="", regenerates="")
+
+
+def without_input(run: Run) -> Run:
+    return replace(without_place(run), input_id="")
 
 
 @pytest.mark.parametrize(("event", "name", "headers"), FRAMES, ids=lambda value: type(value).__name__)
@@ -113,7 +206,7 @@ def test_frame_has_exactly_the_headers_of_the_dialect(event: Event, name: str, h
     assert ai(message)["transport"] == headers
 
 
-@pytest.mark.parametrize("event", [event for event, name, _ in FRAMES if name != "ai-output"], ids=repr)
+@pytest.mark.parametrize("event", [event for event, name, _ in FRAMES if name[3:] not in ("output", "input")], ids=repr)
 def test_lifecycle_frame_has_neither_data_nor_codec_headers(event: Event) -> None:
     message = ait08.encode(event)
     assert message.data is None
@@ -135,7 +228,7 @@ def test_failed_run_without_a_text_gets_a_generic_one() -> None:
 
 
 def test_opening_and_end_of_a_run_have_one_id_in_every_process() -> None:
-    assert (ait08.run_start_id("r"), ait08.run_end_id("r")) == ("r/start", "r/end")
+    assert (ait08.run_start_id(Run("r", "p")), ait08.run_end_id(Run("r", "p"))) == ("r/start", "r/end")
 
 
 @given(events, names)
@@ -147,13 +240,12 @@ def test_decode_undoes_encode(event: Event, serial: str) -> None:
     "message",
     [
         Message("chat", "hello", {"ai": {"transport": {"run-id": "r"}}}),
-        Message("ai-input", "hello", {"ai": {"transport": {"run-id": "r"}}}),
         Message("ai-output", "hello", {}),
         Message("ai-output", "hello", {"headers": {"run-id": "r"}}),
     ],
-    ids=["foreign name", "a user's", "no extras", "headers of another kind"],
+    ids=["foreign name", "no extras", "headers of another kind"],
 )
-def test_message_that_is_not_an_agents_reads_as_none(message: Message) -> None:
+def test_message_that_is_none_of_a_session_reads_as_none(message: Message) -> None:
     assert ait08.decode(message, "s1") is None
 
 
