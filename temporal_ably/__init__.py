@@ -23,6 +23,7 @@ from temporal_ably.errors import (
 
 if TYPE_CHECKING:
     from temporal_ably._temporal.interceptor import AblyInterceptor, session_name
+    from temporal_ably._temporal.plugin import AblyPlugin
     from temporal_ably._temporal.stream import ActivityStream
     from temporal_ably._temporal.streaming import current_stream, streaming
     from temporal_ably.envelope import Envelope
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AblyInterceptor",
+    "AblyPlugin",
     "AblySettings",
     "ActivityStream",
     "ChannelRuleError",
@@ -51,6 +53,7 @@ __all__ = [
 
 _HOMES = {
     "AblyInterceptor": "temporal_ably._temporal.interceptor",
+    "AblyPlugin": "temporal_ably._temporal.plugin",
     "AblySettings": "temporal_ably.settings",
     "ActivityStream": "temporal_ably._temporal.stream",
     "Envelope": "temporal_ably.envelope",

@@ -23,6 +23,7 @@ ERRORS = {
 }
 NAMES = ERRORS | {
     "AblyInterceptor",
+    "AblyPlugin",
     "AblySettings",
     "ActivityStream",
     "Envelope",

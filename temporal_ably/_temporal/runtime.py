@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from temporalio import activity
+    from temporalio.client import Client
 
     from temporal_ably._temporal.redaction import OnPart
     from temporal_ably._transport.base import AuthCallback, Connection, Connector, Credentials
@@ -149,6 +150,11 @@ class Runtime:
             timeouts,
         )
         self.streamed_activities: set[str] = set()
+        self._client: Client | None = None
+
+    def adopt(self, client: Client) -> None:
+        """Know a worker's client, for the ends of runs that this process did not open."""
+        self._client = client
 
     @property
     def active(self) -> Shared | None:
@@ -203,7 +209,7 @@ class Runtime:
         shared = self.active
         if shared is not None:
             owned = Owned(bound.session, open_run(bound), bound.owner_id, run_id, bound.owner_chain)
-            shared.publisher.engine.call(lambda: shared.watchers.hint(owned, workflow_type))
+            shared.publisher.engine.call(lambda: shared.watchers.hint(owned, workflow_type, self._client))
 
     async def drain(self) -> None:
         """Publish what is finished and let go of the connections, if anything was streamed.

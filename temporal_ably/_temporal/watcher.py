@@ -147,10 +147,14 @@ class Watchers:
         self._sweeps.setdefault((owned.channel, owned.run.id), {}).update(dict.fromkeys(sweeps))
         self._start(owned, client, check_opened=False)
 
-    def hint(self, owned: Owned, workflow_type: str) -> None:
-        """React to a workflow that seems to have closed here, whoever opened its run."""
-        if self.client is not None and workflow_type in self.streamed_types:
-            self._start(owned, self.client, check_opened=True)
+    def hint(self, owned: Owned, workflow_type: str, client: Client | None = None) -> None:
+        """React to a workflow that seems to have closed here, whoever opened its run.
+
+        ``client``: its worker's, where that is known.
+        """
+        client = client or self.client
+        if client is not None and workflow_type in self.streamed_types:
+            self._start(owned, client, check_opened=True)
 
     def _start(self, owned: Owned, client: Client, *, check_opened: bool) -> None:
         place = (owned.channel, owned.run.id)
