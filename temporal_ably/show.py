@@ -66,24 +66,9 @@ def _envelopes(channel: str, stored: Iterable[Stored]) -> list[Envelope]:
 
 def _read(stored: Stored, channel: str) -> Envelope | None:
     try:
-        return Envelope.of(_message(stored), channel=channel)
+        return Envelope.of(stored, channel=channel)
     except DecodeError:
         return None  # Whatever else is published to the channel.
-
-
-def _message(stored: Stored) -> dict[str, object]:
-    changed = stored.version not in ("", stored.serial)
-    return {
-        "action": "delete" if stored.deleted else "update" if changed else "create",
-        "clientId": stored.client_id,
-        "data": stored.data,
-        "extras": stored.extras,
-        "id": stored.id,
-        "name": stored.name,
-        "serial": stored.serial,
-        "timestamp": stored.timestamp,
-        "version": stored.version,
-    }
 
 
 def _transcript(envelopes: Iterable[Envelope]) -> list[str]:

@@ -11,11 +11,16 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from temporal_ably._wire.operations import Operation
+    from temporal_ably.envelope import Action
     from temporal_ably.errors import PublishError
 
     # Ably's own callback: token parameters in; a token, token details or a token request out.
     # Source: ably-python 3.1.4, ``AuthOptions.auth_callback``.
     AuthCallback: TypeAlias = Callable[[dict[str, object]], Awaitable[object]]
+
+    # Called on the connection's loop; they never raise.
+    OnMessage: TypeAlias = Callable[["Stored"], None]
+    OnGap: TypeAlias = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,11 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Stored:
-    """One message of a channel's history, at its latest version.
+    """One message as a channel gives it: of its history at the latest version, or live, one operation on it.
 
-    ``timestamp`` is in milliseconds. A message that was ``deleted`` is still there, whatever it holds.
+    ``timestamp`` is in milliseconds. A message whose last ``action`` is ``delete`` is still there, whatever it holds.
+    Live, ``data`` of an ``append`` is the new text alone; whoever has not seen the message yet gets an ``update`` with
+    all of it instead.
     """
 
     serial: str
@@ -68,7 +75,7 @@ class Stored:
     client_id: str = ""
     id: str = ""
     timestamp: int | None = None
-    deleted: bool = False
+    action: Action = "create"
 
 
 class Connector(Protocol):
@@ -109,6 +116,28 @@ class Connection(Protocol):
         """
         ...
 
+    async def subscribe(self, channel: str, on_message: OnMessage, on_gap: OnGap) -> None:
+        """Have the messages of a channel delivered from now on, those that this connection sends excepted.
+
+        A channel has one subscription at a time. What was published before is in ``history``, which is to be read once
+        this has returned, and again whenever ``on_gap`` is called. A subscription that cannot go on is a connection
+        ``lost``.
+
+        Args:
+            channel: the channel.
+            on_message: called with each message, in order; also before this returns.
+            on_gap: called when messages may have been missed.
+
+        Raises:
+            PublishError: if Ably refuses; the channel can still be published to.
+            ConnectionLostError: if the connection is lost.
+        """
+        ...
+
+    def unsubscribe(self, channel: str) -> None:
+        """Have them delivered no more; a channel that has no subscription is left as it is."""
+        ...
+
     def history(self, channel: str) -> AsyncGenerator[Stored, None]:
         """Read a channel's messages, newest first; works on a connection that is not open, too.
 
@@ -118,7 +147,7 @@ class Connection(Protocol):
         ...
 
     def release(self, channel: str) -> None:
-        """Forget a channel that is not used any more."""
+        """Forget a channel that is not used any more, its subscription too."""
         ...
 
     async def close(self) -> None:

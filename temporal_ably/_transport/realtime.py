@@ -1,4 +1,4 @@
-"""A connection through the ``ably`` SDK: the one file that imports it. Its errors become ours here.
+"""A connection through the ``ably`` SDK. Its errors become ours here.
 
 The SDK's own queue and recovery are not trusted (ably 3.1.4, as observed): while disconnected it
 reorders, repeats or silently drops what was not acknowledged. So nothing is queued in it, each
@@ -14,140 +14,28 @@ import hashlib
 import hmac
 import json
 import time
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING
 
 from temporal_ably._transport.base import Credentials, Stored, Timeouts
+from temporal_ably._transport.refusals import CREDENTIAL_CODES, is_refusal, refused_operation
+from temporal_ably._transport.sdk import ably_error, ably_message, sdk, stored
 from temporal_ably._transport.secrets import REDACTION, guard
+from temporal_ably._transport.subscription import Subscription, retrieve
 from temporal_ably._transport.tokens import Tokens
-from temporal_ably._wire.operations import Append, Message, Operation, Publish
-from temporal_ably.errors import (
-    ChannelRuleError,
-    ConnectionLostError,
-    HistoryError,
-    MessageTooLargeError,
-    PublishError,
-)
+from temporal_ably._wire.operations import Append, Operation, Publish
+from temporal_ably.errors import ConnectionLostError, HistoryError, PublishError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator
+
+    from temporal_ably._transport.base import OnGap, OnMessage
+    from temporal_ably._transport.sdk import Channels, Realtime, Rest, StateChange
 
 _HISTORY_PAGE = 1000
 _HISTORY_PAGES = 20
-# ably-python 3.1.4, ``MessageAction.MESSAGE_DELETE``.
-_DELETE = 2
 _TOKEN_TTL_S = 600
 _REFUSED_FOR_GOOD = range(40100, 40170)
 _OTHER_CLIENT_ID = 40102
-_CAPABILITY_CODES = (40160, 40161, 40162, 40165, 40166)
-# Malformed key, unknown key, disabled account, forbidden, unknown app: nothing that time mends.
-_CREDENTIAL_CODES = (40005, *range(40100, 40200), *range(40300, 40500))
-
-
-# The SDK comes without type information: this is what we use of it.
-
-
-class _AblyError(Protocol):
-    code: int
-    status_code: int
-    message: str
-
-
-class _Version(Protocol):
-    serial: str | None
-
-
-class _AblyMessage(Protocol):
-    name: str | None
-    data: object
-    extras: Mapping[str, object] | None
-    serial: str | None
-    version: _Version | None
-    client_id: str | None
-    id: str | None
-    timestamp: int | None
-    action: int | None
-
-
-class _State(Protocol):
-    value: str
-
-
-class _StateChange(Protocol):
-    current: _State
-    reason: Exception | None
-
-
-class _States(Protocol):
-    def on(self, event: str, listener: Callable[[_StateChange], None]) -> None: ...
-
-
-class _SdkConnection(Protocol):
-    connection_manager: _States
-
-
-class _Published(Protocol):
-    serials: list[str | None]
-
-
-class _Changed(Protocol):
-    version_serial: str | None
-
-
-class _Channel(Protocol):
-    async def publish(self, messages: list[_AblyMessage]) -> _Published: ...
-
-    async def append_message(self, message: _AblyMessage) -> _Changed: ...
-
-    async def update_message(self, message: _AblyMessage) -> _Changed: ...
-
-
-class _Channels(Protocol):
-    def get(self, name: str) -> _Channel: ...
-
-    def release(self, name: str) -> None: ...
-
-
-class _Realtime(Protocol):
-    connection: _SdkConnection
-    channels: _Channels
-
-    async def close(self) -> None: ...
-
-
-class _Page(Protocol):
-    items: list[_AblyMessage]
-
-    def has_next(self) -> bool: ...
-
-    async def next(self) -> _Page: ...
-
-
-class _RestChannel(Protocol):
-    async def history(self, *, limit: int) -> _Page: ...
-
-
-class _RestChannels(Protocol):
-    def get(self, name: str) -> _RestChannel: ...
-
-
-class _Rest(Protocol):
-    channels: _RestChannels
-
-    async def close(self) -> None: ...
-
-
-class _Ably(Protocol):
-    """The module ``ably``."""
-
-    AblyRealtime: Callable[..., _Realtime]
-    AblyRest: Callable[..., _Rest]
-    AblyException: type[Exception]
-
-
-def _sdk() -> _Ably:
-    import ably  # pyright: ignore[reportMissingTypeStubs] - it has none
-
-    return cast("_Ably", ably)
 
 
 class RealtimeConnection:
@@ -161,7 +49,9 @@ class RealtimeConnection:
     def __init__(self, credentials: Credentials, timeouts: Timeouts = Timeouts()) -> None:  # noqa: B008 - frozen
         self._credentials = credentials
         self._timeouts = timeouts
-        self._client: _Realtime | None = None
+        self._client: Realtime | None = None
+        self._subscriptions: dict[str, Subscription] = {}
+        self._detaching: dict[str, asyncio.Future[None]] = {}
         self._tokens = Tokens(credentials.auth_callback, credentials.client_id) if credentials.auth_callback else None
         loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = loop.create_future()
@@ -183,10 +73,9 @@ class RealtimeConnection:
             raise ConnectionLostError(f"unable to connect to Ably; {why}; trying again") from err
 
     async def _open(self) -> None:
-        sdk = _sdk()
         guard(self._credentials.key)
         await self._probe()
-        self._client = sdk.AblyRealtime(
+        self._client = sdk().AblyRealtime(
             **self._auth_options(),
             client_id=self._credentials.client_id,
             endpoint=self._credentials.endpoint,
@@ -218,7 +107,7 @@ class RealtimeConnection:
             ) from err
         writer.close()
 
-    def _on_state(self, change: _StateChange) -> None:
+    def _on_state(self, change: StateChange) -> None:
         state = change.current.value
         if state == "connected":
             if not self._opened.done():
@@ -227,11 +116,11 @@ class RealtimeConnection:
             self._lose(self._connection_error(state, change.reason))
 
     def _connection_error(self, state: str, reason: Exception | None) -> PublishError:
-        error = _ably_error(reason)
+        error = ably_error(reason)
         why = REDACTION.text(f"{error.code}: {error.message}" if error else str(reason or "no reason given"))
         if self._tokens is not None and self._tokens.failure:
             why = f"{self._tokens.failure} ({why})"
-        if state == "failed" and error is not None and error.code in _CREDENTIAL_CODES:
+        if state == "failed" and error is not None and error.code in CREDENTIAL_CODES:
             fix = f"give the token the client id {self._credentials.client_id!r} or '*'"
             fix = fix if error.code == _OTHER_CLIENT_ID else "check ABLY_API_KEY or auth_callback"
             return PublishError(
@@ -244,6 +133,8 @@ class RealtimeConnection:
     def _lose(self, reason: PublishError) -> None:
         if not self.lost.done():
             self.lost.set_result(reason)
+            for subscription in self._subscriptions.values():
+                subscription.give_up(reason)
 
     async def send(self, channel: str, operation: Operation) -> tuple[str, ...]:
         """Run an operation and give a serial for each of its messages.
@@ -255,7 +146,7 @@ class RealtimeConnection:
         if self._client is None or self.lost.done():
             raise ConnectionLostError("unable to publish; the connection is lost; trying again", channel=channel)
         task = asyncio.ensure_future(_run(self._client.channels, channel, operation))
-        task.add_done_callback(_retrieve)
+        task.add_done_callback(retrieve)
         limit_s = self._timeouts.operation_s
         await asyncio.wait({task, self.lost}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -282,13 +173,54 @@ class RealtimeConnection:
                 f"unable to publish to channel {channel}; it holds text that UTF-8 cannot; stream other text",
                 channel=channel,
             )
-        refusal = _ably_error(error)
-        if refusal is not None and _is_refusal(refusal.code) and not self.lost.done():
-            raise _refusal(refusal, channel) from error
+        refusal = ably_error(error)
+        if refusal is not None and is_refusal(refusal.code) and not self.lost.done():
+            raise refused_operation(refusal, channel) from error
         why = REDACTION.text(str(error))
         lost = ConnectionLostError(f"unable to publish; {why}; trying again", channel=channel)
         self._lose(lost)
         raise lost from error
+
+    async def subscribe(self, channel: str, on_message: OnMessage, on_gap: OnGap) -> None:
+        """Have the messages of a channel delivered from now on.
+
+        Raises:
+            PublishError: if Ably refuses; the channel can still be published to.
+            ConnectionLostError: if the connection is lost.
+        """
+        await self._settled(self._detaching.get(channel))
+        if self._client is None or self.lost.done():
+            raise ConnectionLostError("unable to listen; the connection is lost; trying again", channel=channel)
+        made = Subscription(self._client.channels, channel, on_message, on_gap)
+        self._subscriptions[channel] = made
+        task = asyncio.ensure_future(made.attach())
+        task.add_done_callback(retrieve)
+        await self._settled(task)
+        if not task.done():
+            self._lose(ConnectionLostError("unable to listen; Ably did not answer in time; trying again"))
+            raise ConnectionLostError("unable to listen; the connection is lost; trying again", channel=channel)
+        try:
+            task.result()
+        except ConnectionLostError as err:
+            self._lose(err)
+            raise
+        except PublishError:
+            self.unsubscribe(channel)
+            raise
+        made.ended.add_done_callback(lambda ended: self._lose(ended.result()))
+
+    async def _settled(self, work: asyncio.Future[None] | None) -> None:
+        if work is not None:
+            waiting = {work, self.lost}
+            await asyncio.wait(waiting, timeout=self._timeouts.operation_s, return_when=asyncio.FIRST_COMPLETED)
+
+    def unsubscribe(self, channel: str) -> None:
+        """Have them delivered no more."""
+        subscription = self._subscriptions.pop(channel, None)
+        if subscription is not None:
+            stopping = self._detaching[channel] = subscription.stop()
+            stopping.add_done_callback(retrieve)
+            stopping.add_done_callback(lambda _: self._detaching.pop(channel))
 
     async def history(self, channel: str) -> AsyncGenerator[Stored, None]:
         """Read a channel's messages, newest first, 20,000 at the most.
@@ -296,15 +228,14 @@ class RealtimeConnection:
         Raises:
             HistoryError: if they cannot be read.
         """
-        sdk = _sdk()
         guard(self._credentials.key)
-        client: _Rest | None = None
+        client: Rest | None = None
         try:
-            client = sdk.AblyRest(**self._rest_options())
+            client = sdk().AblyRest(**self._rest_options())
             page = await client.channels.get(channel).history(limit=_HISTORY_PAGE)
             for _ in range(_HISTORY_PAGES):
                 for message in page.items:
-                    yield _stored(message)
+                    yield stored(message)
                 if not page.has_next():
                     return
                 page = await page.next()
@@ -337,7 +268,8 @@ class RealtimeConnection:
 
     def release(self, channel: str) -> None:
         """Forget a channel that is not used any more."""
-        if self._client is not None and not self.lost.done():
+        self.unsubscribe(channel)
+        if self._client is not None and not self.lost.done() and channel not in self._detaching:
             self._client.channels.release(channel)
 
     async def close(self) -> None:
@@ -347,92 +279,19 @@ class RealtimeConnection:
         if client is None:
             return
         closing = asyncio.ensure_future(client.close())
-        closing.add_done_callback(_retrieve)
+        closing.add_done_callback(retrieve)
         await asyncio.wait({closing}, timeout=1.0)
 
 
-async def _run(channels: _Channels, name: str, operation: Operation) -> list[str | None]:
+async def _run(channels: Channels, name: str, operation: Operation) -> list[str | None]:
     channel = channels.get(name)
     if isinstance(operation, Publish):
-        result = await channel.publish([_ably_message(message) for message in operation.messages])
+        result = await channel.publish([ably_message(message) for message in operation.messages])
         return list(result.serials)
-    message = _ably_message(operation.message, operation.serial)
+    message = ably_message(operation.message, operation.serial)
     if isinstance(operation, Append):
         return [(await channel.append_message(message)).version_serial]
     return [(await channel.update_message(message)).version_serial]
-
-
-def _ably_message(message: Message, serial: str | None = None) -> _AblyMessage:
-    from ably.types.message import Message as SdkMessage  # pyright: ignore[reportMissingTypeStubs] - it has none
-
-    made = SdkMessage(name=message.name, data=message.data, extras=dict(message.extras), id=message.id, serial=serial)
-    return cast("_AblyMessage", made)
-
-
-def _stored(message: _AblyMessage) -> Stored:
-    version = message.version.serial if message.version else None
-    return Stored(
-        serial=message.serial or "",
-        name=message.name or "",
-        data=message.data,
-        extras=message.extras or {},
-        version=version or "",
-        client_id=message.client_id or "",
-        id=message.id or "",
-        timestamp=message.timestamp,
-        deleted=message.action == _DELETE,
-    )
-
-
-def _retrieve(task: asyncio.Task[Any]) -> None:
-    # An operation that was given up may still fail; nobody else would fetch the exception.
-    if not task.cancelled():
-        task.exception()
-
-
-def _ably_error(error: BaseException | None) -> _AblyError | None:
-    """Give an exception of Ably's own, with a code; ``None`` for one of the socket or of Python."""
-    return cast("_AblyError", error) if isinstance(error, _sdk().AblyException) else None
-
-
-def _is_refusal(code: int) -> bool:
-    # Everything else (5xxxx, 8xxxx, 90000) comes from the SDK itself or says nothing about the outcome.
-    return 40000 <= code < 50000 or code == 93002
-
-
-def _refusal(error: _AblyError, channel: str) -> PublishError:
-    why = REDACTION.text(f"{error.message} ({error.code})")
-    if error.code == 93002:
-        return ChannelRuleError(
-            f"unable to stream to channel {channel}; {why}; enable the rule 'Message annotations, updates, deletes "
-            "and appends' for the channel's namespace in the Ably dashboard",
-            code=error.code,
-            retryable=False,
-            channel=channel,
-        )
-    if error.code == 40009:
-        return MessageTooLargeError(
-            f"unable to publish to channel {channel}; {why}; stream smaller parts",
-            code=error.code,
-            retryable=False,
-            channel=channel,
-        )
-    if error.code in _CAPABILITY_CODES:
-        return PublishError(
-            f"unable to publish to channel {channel}; {why}; give the key the capabilities publish, history and "
-            "message-update-own for this channel",
-            code=error.code,
-            retryable=False,
-            channel=channel,
-        )
-    if error.code in _CREDENTIAL_CODES and error.code != 40400:
-        return PublishError(
-            f"unable to publish to channel {channel}; {why}; check ABLY_API_KEY and the Ably account",
-            code=error.code,
-            retryable=False,
-            channel=channel,
-        )
-    return PublishError(f"unable to publish to channel {channel}; {why}", code=error.code, channel=channel)
 
 
 def _token(key: str) -> str:

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from temporal_ably._wire.operations import Message, Operation, Update
+    from temporal_ably.envelope import Action
 
 Wire = dict[str, object]
 """A message with the keys and the action numbers of Ably's JSON."""
 
 CREATE, UPDATE, APPEND = 0, 1, 5
+_ACTIONS: dict[object, Action] = {CREATE: "create", UPDATE: "update", APPEND: "append"}
 
 
 class Channel:
@@ -49,6 +51,22 @@ class Channel:
     def history(self) -> list[Stored]:
         """Give all messages as they are now, newest first."""
         return [_stored(each) for each in reversed(self._messages.values())]
+
+    def delivered(self, start: int, seen: set[str]) -> list[Stored]:
+        """Give what the operations from the ``start``-th on deliver to a subscriber, right after the last of them.
+
+        Args:
+            start: a place in ``log``.
+            seen: serials of the messages of which the subscriber has all so far; it grows. An append to another
+                one is delivered as an update with the whole text.
+        """
+        found: list[Stored] = []
+        for wire in self.log[start:]:
+            serial = str(wire["serial"])
+            whole = wire["action"] == APPEND and serial not in seen
+            found.append(_stored(self._messages[serial] if whole else wire))
+            seen.add(serial)
+        return found
 
     def apply(self, operation: Operation, at_ms: int) -> tuple[str, ...]:
         """Apply an operation and give a serial for each of its messages: for a change, that of the new version.
@@ -115,6 +133,7 @@ def _stored(message: Wire) -> Stored:
         version=str(cast("Wire", message["version"])["serial"]),
         id=str(message["id"]),
         timestamp=cast("int", message["timestamp"]),
+        action=_ACTIONS[message["action"]],
     )
 
 

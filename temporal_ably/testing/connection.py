@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from temporal_ably.errors import ConnectionLostError, PublishError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
-    from temporal_ably._transport.base import Stored
+    from temporal_ably._transport.base import OnGap, OnMessage, Stored
     from temporal_ably._wire.operations import Operation
     from temporal_ably.testing.memory import Memory
 
@@ -25,6 +25,7 @@ class RecordingConnection:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._loop = asyncio.get_running_loop()
+        self._listeners: dict[str, OnMessage] = {}
         self.lost: asyncio.Future[PublishError] = self._loop.create_future()
 
     async def open(self) -> None:
@@ -45,10 +46,38 @@ class RecordingConnection:
         if self.lost.done():
             raise ConnectionLostError("unable to publish; the connection is lost; trying again", channel=channel)
         try:
-            return self._memory.send(channel, operation)
+            return self._memory.send(channel, operation, self)
         except ConnectionLostError as err:
             self._lose(err)
             raise
+
+    async def subscribe(self, channel: str, on_message: OnMessage, on_gap: OnGap) -> None:
+        """Have the messages of a channel delivered from now on. There are no gaps.
+
+        Raises:
+            ConnectionLostError: if the connection is lost.
+        """
+        del on_gap
+        if self.lost.done():
+            raise ConnectionLostError("unable to listen; the connection is lost; trying again", channel=channel)
+        self._memory.subscribe(channel, self)
+        self._listeners[channel] = on_message
+
+    def unsubscribe(self, channel: str) -> None:
+        """Have them delivered no more."""
+        self._memory.unsubscribe(channel, self)
+        self._listeners.pop(channel, None)
+
+    def deliver(self, channel: str, messages: Sequence[Stored]) -> None:
+        """Take in what another connection sent, from any thread."""
+        self._loop.call_soon_threadsafe(self._deliver, channel, messages)
+
+    def _deliver(self, channel: str, messages: Sequence[Stored]) -> None:
+        for message in messages:
+            # Whoever gets the first may unsubscribe.
+            listener = self._listeners.get(channel)
+            if listener is not None and not self.lost.done():
+                listener(message)
 
     async def history(self, channel: str) -> AsyncGenerator[Stored, None]:
         """Read a channel's messages, newest first.
@@ -60,7 +89,8 @@ class RecordingConnection:
             yield stored
 
     def release(self, channel: str) -> None:
-        """Nothing is held for a channel."""
+        """Forget a channel that is not used any more; nothing but its subscription is held."""
+        self.unsubscribe(channel)
 
     async def close(self) -> None:
         """Let go of the connection; never raises."""

@@ -32,6 +32,8 @@ class Memory:
         self._faults = Faults()
         self._away = 0
         self._connections: set[RecordingConnection] = set()
+        # By channel: who is subscribed, and the messages of which he has all so far.
+        self._subscribed: dict[str, dict[RecordingConnection, set[str]]] = {}
         self._listeners: list[Callable[[], None]] = []
         self._count = itertools.count(1)
 
@@ -52,8 +54,26 @@ class Memory:
         """Forget a connection."""
         with self._lock:
             self._connections.discard(connection)
+            for subscribed in self._subscribed.values():
+                subscribed.pop(connection, None)
 
-    def send(self, channel: str, operation: Operation) -> tuple[str, ...]:
+    def subscribe(self, channel: str, connection: RecordingConnection) -> None:
+        """Deliver what others send to a channel from now on.
+
+        Raises:
+            ConnectionLostError: while out of reach.
+        """
+        with self._lock:
+            if self._away:
+                raise out_of_reach()
+            self._subscribed.setdefault(channel, {})[connection] = set()
+
+    def unsubscribe(self, channel: str, connection: RecordingConnection) -> None:
+        """Deliver it no more."""
+        with self._lock:
+            self._subscribed.get(channel, {}).pop(connection, None)
+
+    def send(self, channel: str, operation: Operation, sender: RecordingConnection | None = None) -> tuple[str, ...]:
         """Apply an operation, unless a fault was ordered for it.
 
         Raises:
@@ -64,19 +84,25 @@ class Memory:
             with self._lock:
                 if self._away:
                     raise out_of_reach()
-                return self._send(channel, operation, self._faults.take(channel))
+                return self._send(channel, operation, self._faults.take(channel), sender)
         finally:
             # What was lost may have been applied.
             self._tell()
 
-    def _send(self, channel: str, operation: Operation, fault: Fault | None) -> tuple[str, ...]:
+    def _send(
+        self, channel: str, operation: Operation, fault: Fault | None, sender: RecordingConnection | None
+    ) -> tuple[str, ...]:
         if fault is not None and fault.fate is Fate.REFUSED:
             raise refusal(fault.code, channel)
         if fault is not None and fault.fate is Fate.LOST:
             raise lost(channel)
         found = self._channels.get(channel) or Channel(channel, self._next_serial)
+        before = len(found.log)
         serials = found.apply(operation, time.time_ns() // 1_000_000)
         self._channels[channel] = found
+        for connection, seen in self._subscribed.get(channel, {}).items():
+            if connection is not sender:
+                connection.deliver(channel, found.delivered(before, seen))
         if fault is not None:
             raise lost(channel)
         return serials
@@ -129,6 +155,7 @@ class Memory:
             self._away += 1
             cut = list(self._connections)
             self._connections.clear()
+            self._subscribed.clear()
         for connection in cut:
             connection.cut(out_of_reach())
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -26,10 +27,11 @@ from temporal_ably.testing.memory import Memory
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from temporal_ably._transport.base import Connection
+    from temporal_ably._transport.base import Connection, Stored
     from temporal_ably._wire.parts import Json
 
 CHANNEL = "ai:wf"
+WAIT_S = 20
 
 
 def message(data: Json = "", *, name: str = "plain", tag: str = "1", id: str | None = None) -> Message:
@@ -46,6 +48,30 @@ class Ably(Protocol):
     def lose(self, *, applied: bool) -> None: ...
 
     async def leave(self) -> None: ...
+
+
+class Inbox:
+    """What a connection delivered."""
+
+    def __init__(self) -> None:
+        self.messages: list[Stored] = []
+        self.gaps = 0
+        self._changed = asyncio.Event()
+
+    def take(self, message: Stored) -> None:
+        self.messages.append(message)
+        self._changed.set()
+
+    def note_gap(self) -> None:
+        self.gaps += 1
+        self._changed.set()
+
+    async def wait(self, count: int) -> list[Stored]:
+        while len(self.messages) < count:
+            self._changed.clear()
+            await asyncio.wait_for(self._changed.wait(), WAIT_S)
+        found, self.messages = self.messages, []
+        return found
 
 
 @dataclass
@@ -179,9 +205,9 @@ async def test_history_gives_the_id_the_times_and_the_versions(ably: Ably, conne
     (serial, _) = await connection.send(CHANNEL, Publish((message("a", id="x:0"), message("b", id="x:1"))))
     (version,) = await connection.send(CHANNEL, Append(serial, message("!")))
     later, first = [stored async for stored in ably.connect().history(CHANNEL)]
-    assert [(each.id, each.version, each.deleted) for each in (first, later)] == [
-        ("x:0", version, False),
-        ("x:1", later.serial, False),
+    assert [(each.id, each.version, each.action) for each in (first, later)] == [
+        ("x:0", version, "update"),
+        ("x:1", later.serial, "create"),
     ]
     for stored in (first, later):
         assert stored.timestamp is not None
@@ -206,6 +232,122 @@ async def test_released_channel_can_be_used_again(ably: Ably, connection: Connec
     connection.release("ai:never-used")
     await connection.send(CHANNEL, Append(serial, message("b")))
     assert [data for _, data, _ in await history(ably)] == ["ab"]
+
+
+# Listening.
+
+
+@pytest.fixture
+async def inbox(ably: Ably) -> AsyncGenerator[Inbox]:
+    """What a second connection delivers of the channel."""
+    found, listener = Inbox(), ably.connect()
+    await listener.open()
+    await listener.subscribe(CHANNEL, found.take, found.note_gap)
+    yield found
+    assert found.gaps == 0
+    await listener.close()
+
+
+async def test_subscriber_gets_each_operation_in_order_with_all_that_history_has(
+    ably: Ably, connection: Connection, inbox: Inbox
+) -> None:
+    serials = await connection.send(CHANNEL, Publish((message("a", id="x:0"), message({"b": [1]}, id="x:1"))))
+    created = await inbox.wait(2)
+    assert created == [stored async for stored in ably.connect().history(CHANNEL)][::-1]
+    assert [each.action for each in created] == ["create", "create"]
+
+    versions = [
+        *await connection.send(CHANNEL, Append(serials[0], message("!", tag="2"))),
+        *await connection.send(CHANNEL, Update(serials[1], message(None, tag="3"))),
+        *await connection.send(CHANNEL, Append(serials[0], message("?", tag="4"))),
+    ]
+    extras = [{"headers": {"tag": tag}} for tag in "234"]
+    assert await inbox.wait(3) == [
+        replace(created[0], action="append", data="!", version=versions[0], extras=extras[0]),
+        replace(created[1], action="update", version=versions[1], extras=extras[1]),
+        replace(created[0], action="append", data="?", version=versions[2], extras=extras[2]),
+    ]
+
+
+async def test_subscriber_that_has_not_seen_a_message_gets_its_first_append_as_an_update(
+    ably: Ably, connection: Connection
+) -> None:
+    (serial,) = await connection.send(CHANNEL, Publish((message("a"),)))
+    inbox, listener = Inbox(), ably.connect()
+    await listener.open()
+    await listener.subscribe(CHANNEL, inbox.take, inbox.note_gap)
+    for text in "bc":
+        await connection.send(CHANNEL, Append(serial, message(text)))
+    assert [(each.action, each.data) for each in await inbox.wait(2)] == [("update", "ab"), ("append", "c")]
+    await listener.close()
+
+
+async def test_subscriber_gets_messages_of_its_channel_and_of_others_only(ably: Ably, connection: Connection) -> None:
+    inbox, other = Inbox(), ably.connect()
+    await other.open()
+    await connection.subscribe(CHANNEL, inbox.take, inbox.note_gap)
+    await connection.send(CHANNEL, Publish((message("own"),)))
+    await other.send("ai:other", Publish((message("elsewhere"),)))
+    await other.send(CHANNEL, Publish((message("theirs"),)))
+    assert [each.data for each in await inbox.wait(1)] == ["theirs"]
+    await other.close()
+
+
+@pytest.mark.parametrize("name", ["", "error", "all"])
+async def test_no_name_keeps_a_message_or_what_comes_with_it_from_a_subscriber(
+    connection: Connection, inbox: Inbox, name: str
+) -> None:
+    await connection.send(CHANNEL, Publish((message("a", name=name), message("b"))))
+    assert [(each.name, each.data) for each in await inbox.wait(2)] == [(name, "a"), ("plain", "b")]
+
+
+async def test_create_that_is_known_already_is_not_delivered_again(connection: Connection, inbox: Inbox) -> None:
+    for data in "aab":
+        await connection.send(CHANNEL, Publish((message(data, id=f"of {data}"),)))
+    assert [each.data for each in await inbox.wait(2)] == ["a", "b"]
+
+
+async def test_what_was_lost_but_applied_is_delivered(ably: Ably, connection: Connection, inbox: Inbox) -> None:
+    ably.lose(applied=True)
+    with pytest.raises(ConnectionLostError):
+        await connection.send(CHANNEL, Publish((message("a"),)))
+    assert [each.data for each in await inbox.wait(1)] == ["a"]
+
+
+@pytest.mark.parametrize("how", ["unsubscribe", "release"])
+async def test_channel_can_be_listened_to_again_and_published_to_at_any_time(
+    ably: Ably, connection: Connection, how: str
+) -> None:
+    listener = ably.connect()
+    await listener.open()
+    for _ in range(3):
+        inbox = Inbox()
+        await listener.subscribe(CHANNEL, inbox.take, inbox.note_gap)
+        await connection.send(CHANNEL, Publish((message("heard"),)))
+        assert [each.data for each in await inbox.wait(1)] == ["heard"]
+        getattr(listener, how)(CHANNEL)
+        await connection.send(CHANNEL, Publish((message("not heard"),)))
+        await listener.send(CHANNEL, Publish((message("sent"),)))
+        assert inbox.messages == []
+    assert not listener.lost.done()
+    listener.unsubscribe(CHANNEL)
+    listener.unsubscribe("ai:never-used")
+    await listener.close()
+
+
+async def test_lost_connection_delivers_nothing_and_takes_no_subscription(ably: Ably, connection: Connection) -> None:
+    inbox, sender = Inbox(), ably.connect()
+    await sender.open()
+    await connection.subscribe("ai:other", inbox.take, inbox.note_gap)
+    ably.lose(applied=False)
+    with pytest.raises(ConnectionLostError):
+        await connection.send(CHANNEL, Publish((message("a"),)))
+    with pytest.raises(ConnectionLostError):
+        await connection.subscribe(CHANNEL, inbox.take, inbox.note_gap)
+    for channel in (CHANNEL, "ai:other"):
+        await sender.send(channel, Publish((message("b"),)))
+    assert inbox.messages == []
+    await sender.close()
 
 
 # Faults.

@@ -53,7 +53,7 @@ def test_history_is_newest_first_with_all_that_a_message_has(channel: Channel) -
     channel.apply(Append("1", text("c")), 8)
     assert channel.history() == [
         Stored("2", "ai-output", "b", {"headers": {"said": "b"}}, version="2", id="y", timestamp=7),
-        Stored("1", "ai-output", "ac", {"headers": {"said": "c"}}, version="3", id="x", timestamp=7),
+        Stored("1", "ai-output", "ac", {"headers": {"said": "c"}}, version="3", id="x", timestamp=7, action="update"),
     ]
 
 
@@ -90,3 +90,18 @@ def test_append_without_data_adds_nothing(channel: Channel) -> None:
     channel.apply(Append("1", Message("ai-output", None, {"headers": {"said": "end"}})), 8)
     assert [shown(each) for each in channel.log][1:] == [(5, "1", "2", "")]
     assert (channel.messages[0]["data"], channel.messages[0]["extras"]) == ("a", {"headers": {"said": "end"}})
+
+
+def test_subscriber_gets_appends_to_what_it_has_seen_and_the_whole_text_of_what_it_has_not(channel: Channel) -> None:
+    channel.apply(Publish((text("a"),)), 7)
+    seen: set[str] = set()
+    channel.apply(Append("1", text("b")), 8)
+    assert [(each.action, each.data) for each in channel.delivered(1, seen)] == [("update", "ab")]
+    channel.apply(Append("1", text("c")), 9)
+    assert [(each.action, each.data) for each in channel.delivered(2, seen)] == [("append", "c")]
+
+
+def test_ephemeral_message_is_delivered_once(channel: Channel) -> None:
+    channel.apply(Publish((Message("n", "a", {"ephemeral": True}),)), 7)
+    assert [each.data for each in channel.delivered(0, set())] == ["a"]
+    assert channel.delivered(1, set()) == []

@@ -231,7 +231,7 @@ async def test_history_tells_what_was_deleted(server: LocalServer, connection: R
     (serial, _) = await connection.send("channel", Publish((TEXT, TEXT)))
     async with realtime(server, client_id="me") as client:
         await client.channels.get("channel").delete_message(SdkMessage(serial=serial))
-    assert [each.deleted for each in await read(connection, "channel")] == [False, True]
+    assert [each.action for each in await read(connection, "channel")] == ["create", "delete"]
 
 
 @pytest.mark.parametrize("endpoint", ["127.0.0.1:1", None])
