@@ -22,10 +22,13 @@ from temporal_ably.errors import (
 )
 
 if TYPE_CHECKING:
+    from temporal_ably._temporal.durable_session import durable_session
     from temporal_ably._temporal.interceptor import AblyInterceptor, session_name
+    from temporal_ably._temporal.invocation import Invocation
     from temporal_ably._temporal.plugin import AblyPlugin
     from temporal_ably._temporal.stream import ActivityStream
     from temporal_ably._temporal.streaming import current_stream, streaming
+    from temporal_ably._temporal.turns import turn
     from temporal_ably.envelope import Envelope
     from temporal_ably.settings import AblySettings
 
@@ -40,14 +43,17 @@ __all__ = [
     "EncodeError",
     "Envelope",
     "HistoryError",
+    "Invocation",
     "MessageTooLargeError",
     "PublishError",
     "SettingsError",
     "StreamClosedError",
     "TemporalAblyError",
     "current_stream",
+    "durable_session",
     "session_name",
     "streaming",
+    "turn",
 ]
 
 
@@ -57,9 +63,12 @@ _HOMES = {
     "AblySettings": "temporal_ably.settings",
     "ActivityStream": "temporal_ably._temporal.stream",
     "Envelope": "temporal_ably.envelope",
+    "Invocation": "temporal_ably._temporal.invocation",
     "current_stream": "temporal_ably._temporal.streaming",
+    "durable_session": "temporal_ably._temporal.durable_session",
     "session_name": "temporal_ably._temporal.interceptor",
     "streaming": "temporal_ably._temporal.streaming",
+    "turn": "temporal_ably._temporal.turns",
 }
 
 

@@ -71,12 +71,20 @@ class Attempt:
         """Send nothing until ``release``: the run it belongs to is not known for sure."""
         self._held = True
 
-    def release(self, run: Run, *, replaces: bool = False) -> None:
-        """Begin to send, as part of ``run``. ``replaces``: whether this step was written before."""
+    def release(self, run: Run, *, prefix: str = "", rewrites: bool = False) -> None:
+        """Begin to send.
+
+        Args:
+            run: the run that it belongs to.
+            prefix: tells its step from those of the run's other invocations.
+            rewrites: whether this step was written before.
+        """
         self._held = False
-        if run.id != self.plan.run.id:
-            self._run_open = not self.plan.opens_run
-        self.plan = replace(self.plan, run=run, replaces=self.plan.replaces or replaces)
+        plan = self.plan
+        if (run.id, run.invocation) != (plan.run.id, plan.run.invocation):
+            self._run_open = not plan.opens_run
+        replaces = plan.replaces or rewrites
+        self.plan = replace(plan, run=run, step=prefix + plan.step, replaces=replaces, rewrites=rewrites)
 
     def run_is_open(self) -> None:
         """Skip the run's opening: this process has published it."""

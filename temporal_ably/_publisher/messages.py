@@ -20,6 +20,7 @@ from temporal_ably._wire.events import (
     StepReason,
 )
 from temporal_ably._wire.operations import Append, Message, Operation, Publish, Update
+from temporal_ably._wire.parts import Whole
 from temporal_ably.codec.message import named
 from temporal_ably.codec.vercel import CODEC
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from temporal_ably._publisher.bundle import Bundle
     from temporal_ably._publisher.plan import Plan
     from temporal_ably._publisher.stream import Move, Stream
-    from temporal_ably._wire.parts import Whole
 
 RUN_START = "run-start"
 STEP_START = "step-start"
@@ -55,7 +55,7 @@ def frame(plan: Plan, name: str, serial: str, reason: StepReason) -> Operation:
         own = tags.run_tags(run.id, "run-start", plan.owner_id, plan.owner_run_id)
         opening = RunResumed(run) if run.invocation else RunOpened(run)
         return _publish(replace(_tagged(opening, own), id=ait08.run_start_id(run)))
-    step = Step(run, plan.wire_step, serial)
+    step = Step(run, plan.wire_step, serial, plan.answers)
     if name == STEP_START:
         own = tags.step_tags(origin, run.id, plan.step, "step-start")
         own |= tags.first_tags(origin, plan.traceparent, full=plan.full_tags)
@@ -66,7 +66,12 @@ def frame(plan: Plan, name: str, serial: str, reason: StepReason) -> Operation:
 
 def creation(plan: Plan, serial: str, bundle: Bundle) -> Operation:
     """Give the publish of a bundle; under its ids it may be sent again."""
-    made = [_whole(plan, serial, message, part) for message, part in bundle.wholes]
+    wholes = bundle.wholes
+    if plan.aborts and bundle.number == 0:
+        # The client that asked got the dead text as a stream, which nothing can take back: it closes that and
+        # shows what stands in the session from here on (@ably/ai-transport 0.8.0, run-output-stream.ts).
+        wholes = [(0, Whole("abort", {}, "")), *wholes]
+    made = [_whole(plan, serial, message, part) for message, part in wholes]
     if bundle.stream is not None:
         made.append(_streamed(plan, serial, bundle.stream, CREATE))
     base = f"{plan.id}/{bundle.number}"
@@ -80,7 +85,7 @@ def change(plan: Plan, serial: str, stream: Stream, move: Move) -> Operation:
 
 
 def _whole(plan: Plan, serial: str, message: int, part: Whole) -> Message:
-    step = Step(plan.run, plan.wire_step, serial)
+    step = Step(plan.run, plan.wire_step, serial, plan.answers)
     # Only now: which run a reset one goes on in is not known when its first part is written.
     part = named(part, message_id(plan, message))
     own = tags.step_tags(plan.origin, plan.run.id, plan.step, "part")
@@ -89,7 +94,7 @@ def _whole(plan: Plan, serial: str, message: int, part: Whole) -> Message:
 
 
 def _streamed(plan: Plan, serial: str, stream: Stream, move: Move) -> Message:
-    step = Step(plan.run, plan.wire_step, serial)
+    step = Step(plan.run, plan.wire_step, serial, plan.answers)
     part = stream.part if move.status == "streaming" else stream.closing
     length = 0 if move.verb == "create" else stream.length
     own = tags.step_tags(plan.origin, plan.run.id, plan.step, "part", length)

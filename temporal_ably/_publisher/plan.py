@@ -17,7 +17,9 @@ class Plan:
     ``owner_id`` and ``owner_run_id`` name the workflow that the run belongs to. ``opens_run`` says
     whether the run's opening must go first. ``since_us`` is when the workflow run began that repeats
     the step, 0 where none does. ``replaces`` says whether an earlier attempt may have written this
-    step. A tombstone has no output: it makes that of an earlier attempt go.
+    step; ``rewrites`` that one did, so far as the channel's history tells. ``answers`` says whether the
+    output goes to the client that asked as the stream of its answer. A tombstone has no output: it makes
+    that of an earlier attempt go.
     """
 
     channel: str
@@ -30,6 +32,8 @@ class Plan:
     full_tags: bool = False
     since_us: int = 0
     replaces: bool = False
+    rewrites: bool = False
+    answers: bool = False
     tombstone: bool = False
     traceparent: str = ""
 
@@ -41,6 +45,11 @@ class Plan:
         late, never takes the place of what a later try writes.
         """
         return wire_step(self.step, self.since_us)
+
+    @property
+    def aborts(self) -> bool:
+        """Whether the stream of the answer is to be broken off, for it holds what an earlier attempt wrote."""
+        return self.rewrites and self.answers and bool(self.run.input_id)
 
     @property
     def id(self) -> str:

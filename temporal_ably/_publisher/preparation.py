@@ -1,40 +1,67 @@
-"""What only a channel's history tells: the run that a reset one writes to, and dead text that nothing replaced."""
+"""What only a channel's history tells.
+
+It is the input that a run answers, the run that a reset one writes to, and dead text that nothing replaced.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from temporal_ably._publisher.recall import Recalled, recall, resolve_run, tombstones
+from temporal_ably._publisher.recall import Place, answering, find_input, recall, resolve_run, tombstones
 from temporal_ably.errors import HistoryError
 
 if TYPE_CHECKING:
     from temporal_ably._publisher.attempt import Attempt
     from temporal_ably._publisher.plan import Plan
     from temporal_ably._publisher.publisher import Publisher
+    from temporal_ably._transport.base import Stored
     from temporal_ably._wire.events import Run
     from temporal_ably._wire.identity import Reset, Sweep
 
 logger = logging.getLogger("temporal_ably")
 
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
+_INPUT_S = (0.1, 0.2, 0.4, 0.8, 1.5, 2.0)
 _REMEMBERED = 1000
-_NOTHING = Recalled(ended=False, newest={})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What must be looked up before an attempt may write.
+
+    ``input`` is the event id of the input that its run answers, empty without one. ``tried_us`` is the start
+    of an attempt that follows another one, which may have written meanwhile, else 0.
+    """
+
+    reset: Reset | None = None
+    sweeps: tuple[Sweep, ...] = ()
+    input: str = ""
+    tried_us: int = 0
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is anything to look up."""
+        return self.reset is not None or bool(self.sweeps) or bool(self.input)
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """What the history said: the run to write to, and the steps that were written in it."""
+    """What the history said: where to write, and the steps that were written in that run.
 
-    run: Run
-    steps: frozenset[str]
+    ``beside`` is set where a reset workflow goes on in a run beside the ended one.
+    """
+
+    place: Place
+    steps: frozenset[str] = frozenset()
+    beside: bool = False
 
 
 class Preparation:
-    """Reads channels, at most once for each retried or reset workflow run before it writes.
+    """Reads channels, at most once for each run, and for each try that must know what others wrote.
 
     Args:
         publisher: reads the history and publishes.
@@ -42,68 +69,100 @@ class Preparation:
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
-        self._known: dict[tuple[str, str, Reset | None, tuple[Sweep, ...]], asyncio.Task[Learnt]] = {}
+        self._known: dict[tuple[str, Run, Wanted], asyncio.Task[Learnt]] = {}
         self._told = False
 
-    async def prepare(self, attempt: Attempt, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> None:
+    async def prepare(self, attempt: Attempt, wanted: Wanted) -> Learnt:
         """Release a held attempt once the channel's history told where it belongs and what it replaces.
 
         Where the history must not be read it goes on in the run it knows, and dead text of other steps stays.
         """
         plan = attempt.plan
-        place = (plan.channel, plan.run.id, reset, sweeps)
-        known = self._known.get(place)
-        if known is None:
-            known = self._known[place] = asyncio.ensure_future(self._learn(plan, reset, sweeps))
-            if len(self._known) > _REMEMBERED:
-                del self._known[next(iter(self._known))]
-        learnt = Learnt(plan.run, frozenset())
+        learnt = Learnt(Place(plan.run))
         try:
-            learnt = await known
-        except Exception:
-            self._known.pop(place, None)
-            raise
+            learnt = await self._learnt(plan, wanted)
         finally:
             # A held attempt would wait for ever, and the end of its run with it.
-            attempt.release(learnt.run, replaces=plan.step in learnt.steps)
+            prefix = learnt.place.prefix
+            attempt.release(learnt.place.run, prefix=prefix, rewrites=prefix + plan.step in learnt.steps)
             if not attempt.plan.replaces:
                 self._publisher.links_found(attempt, ())
             self._publisher.wake()
+        return learnt
 
-    async def _learn(self, plan: Plan, reset: Reset | None, sweeps: tuple[Sweep, ...]) -> Learnt:
-        recalled = await self._read(plan.channel, plan.run.id)
-        run = resolve_run(plan.run, reset, recalled)
-        if run != plan.run:
-            return Learnt(run, frozenset())
-        self._bury(plan, sweeps, recalled)
-        return Learnt(run, frozenset(step.partition("@")[0] for step in recalled.newest))
+    async def locate(self, plan: Plan, event_id: str) -> Run:
+        """Tell which run answers an input, without making one. ``plan``: of the run that would."""
+        return (await self._learnt(plan, Wanted(input=event_id))).place.run
+
+    async def _learnt(self, plan: Plan, wanted: Wanted) -> Learnt:
+        key = (plan.channel, plan.run, wanted)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = asyncio.ensure_future(self._learn(plan, wanted))
+            if len(self._known) > _REMEMBERED:
+                del self._known[next(iter(self._known))]
+        try:
+            return await known
+        except Exception:
+            self._known.pop(key, None)
+            raise
+
+    async def _learn(self, plan: Plan, wanted: Wanted) -> Learnt:
+        stored = await self._read(plan.channel)
+        place = Place(plan.run)
+        if wanted.input:
+            place = await self._place(plan, wanted.input, stored)
+        recalled = recall(stored, place.run.id)
+        run = resolve_run(place.run, wanted.reset, recalled)
+        if run.id != place.run.id:
+            return Learnt(replace(place, run=run), beside=True)
+        sweeps = tuple(replace(sweep, node=place.prefix + sweep.node) for sweep in wanted.sweeps)
+        self._bury(replace(plan, run=run), sweeps, stored)
+        return Learnt(place, frozenset(step.partition("@")[0] for step in recalled.newest))
+
+    async def _place(self, plan: Plan, event_id: str, stored: list[Stored]) -> Place:
+        for delay_s in (*_INPUT_S, None):
+            found = find_input(stored, event_id)
+            if found is not None:
+                return answering(plan.run, *found, stored)
+            if delay_s is not None:
+                # Whoever asked may have been faster than his message.
+                await asyncio.sleep(delay_s)
+                stored[:] = await self._read(plan.channel)
+        logger.warning(
+            "unable to find the input %s in the history of %s; the run is shown as one that answers nothing; check "
+            "that session and event id belong together, and how long the channel keeps its history",
+            event_id,
+            plan.channel,
+        )
+        return Place(plan.run)
 
     async def sweep(self, plan: Plan, sweeps: tuple[Sweep, ...]) -> None:
         """Make the text of steps go that were replaced by nothing. ``plan``: the run, and who sweeps."""
-        self._bury(plan, sweeps, await self._read(plan.channel, plan.run.id))
+        self._bury(plan, sweeps, await self._read(plan.channel))
 
-    def _bury(self, plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> None:
+    def _bury(self, plan: Plan, sweeps: tuple[Sweep, ...], stored: list[Stored]) -> None:
         now = self._publisher.engine.loop.time()
-        for tombstone in tombstones(plan, sweeps, recalled):
+        for tombstone in tombstones(plan, sweeps, recall(stored, plan.run.id)):
             tombstone.open(now)
             tombstone.finish("complete", now)
             self._publisher.add(tombstone, now)
 
-    async def _read(self, channel: str, run_id: str) -> Recalled:
+    async def _read(self, channel: str) -> list[Stored]:
         # While Ably is away nothing could be published either, so there is no hurry.
         for tries in itertools.count():
             try:
-                recalled = recall(await self._publisher.history(channel), run_id)
+                stored = await self._publisher.history(channel)
             except HistoryError as err:
                 if not err.retryable:
                     logger.error("%s; going on without it, text of replaced steps may stay", err)
-                    return _NOTHING
+                    return []
                 delay_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
                 # Once for all runs that wait.
                 logger.log(logging.DEBUG if self._told else logging.WARNING, "%s; trying again", err)
                 self._told = True
             else:
                 self._told = False
-                return recalled
+                return stored
             await asyncio.sleep(delay_s)
-        return _NOTHING
+        return []

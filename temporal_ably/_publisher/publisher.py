@@ -86,7 +86,7 @@ class Publisher:
         self._held_bytes = 0
         self._endings = Endings()
         self._current: dict[tuple[str, str, str], Attempt] = {}
-        self._opened_runs: dict[tuple[str, str], None] = {}
+        self._opened_runs: dict[tuple[str, str, str], None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
@@ -168,7 +168,7 @@ class Publisher:
             self._supersede(other, now)
         if not attempt.muted:
             self._current[place] = attempt
-        if (plan.channel, plan.run.id) in self._opened_runs:
+        if (plan.channel, plan.run.id, plan.run.invocation) in self._opened_runs:
             attempt.run_is_open()
         self._schedule.add(attempt, now)
 
@@ -192,7 +192,9 @@ class Publisher:
         for outbox in self._schedule.outboxes():
             if isinstance(outbox, Attempt) and outbox.run_id == end.run_id and not outbox.finished:
                 outbox.fence(now)
-        self._opened_runs.pop((end.channel, end.run_id), None)
+        ended = (end.channel, end.run_id)
+        for opened in [opened for opened in self._opened_runs if opened[:2] == ended]:
+            del self._opened_runs[opened]
         self._schedule.add(end, now)
 
     async def history(self, channel: str, limit: int | None = None) -> list[Stored]:
@@ -363,7 +365,7 @@ class Publisher:
         if not isinstance(outbox, Attempt):
             return
         if outbox.opened:
-            self._opened_runs[outbox.channel, outbox.run_id] = None
+            self._opened_runs[outbox.channel, outbox.run_id, outbox.plan.run.invocation] = None
             if len(self._opened_runs) > _REMEMBERED_RUNS:
                 del self._opened_runs[next(iter(self._opened_runs))]
         if outbox.begins_to_replace():

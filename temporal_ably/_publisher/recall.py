@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from temporal_ably._dialect import ait08
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._wire import tags
-from temporal_ably._wire.events import Run, RunClosed, StepOpened
+from temporal_ably._wire.events import Event, Input, Run, RunClosed, RunOpened, StepOpened
 from temporal_ably._wire.identity import Reset, Sweep, is_swept
 from temporal_ably._wire.operations import Message
 from temporal_ably.errors import DecodeError
@@ -26,28 +26,77 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recalled:
-    """What the history says of a run. ``newest``: wire step to the start of its newest attempt, in µs."""
+    """What the history says of a run. ``newest``: wire step to the start of its newest attempt, in µs.
+
+    ``opened`` is the run as its opening tells it, ``None`` where none was found.
+    """
 
     ended: bool
     newest: Mapping[str, int]
+    opened: Run | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an invocation writes: the run, and what tells its steps from those of other invocations."""
+
+    run: Run
+    prefix: str = ""
+
+
+def find_input(stored: Iterable[Stored], event_id: str) -> tuple[Input, str] | None:
+    """Find an input and the client id of its publisher; the parts of a user's message share their event id."""
+    for message in stored:
+        event = _decode(message)
+        if isinstance(event, Input) and event.event_id == event_id:
+            return event, message.client_id
+    return None
+
+
+def answering(run: Run, found: Input, publisher: str, stored: Iterable[Stored]) -> Place:
+    """Place a run in the conversation by the input that it answers.
+
+    Args:
+        run: the run that would be made.
+        found: the input.
+        publisher: the client id of the input's publisher.
+        stored: the channel's history, for the run that the input goes on with.
+    """
+    asked = replace(run, client_id=found.client_id, input_id=found.id, input_client_id=publisher)
+    if found.run:
+        opened = recall(stored, found.run).opened or Run(found.run, f"{found.run}/in")
+        same = opened.id == run.id
+        kept = replace(asked, id=opened.id, parent=opened.parent, fork_of=opened.fork_of)
+        kept = replace(kept, regenerates=opened.regenerates, invocation=run.invocation or ("" if same else run.id))
+        return Place(kept, "" if same else run.id)
+    # A wish to regenerate, and the result of a tool, are no messages of their own in the conversation: the answer
+    # stands where they point to.
+    own_message = found.role == "user" and not found.regenerates
+    parent = found.id if own_message else found.parent
+    return Place(replace(asked, parent=parent, fork_of=found.fork_of, regenerates=found.regenerates))
 
 
 def recall(stored: Iterable[Stored], run_id: str) -> Recalled:
     """Read a run's state from the messages of its channel."""
-    ended = False
+    ended, opened = False, None
     newest: dict[str, int] = {}
     for message in stored:
-        try:
-            event = ait08.decode(
-                Message(message.name, "", cast("Mapping[str, Mapping[str, str]]", message.extras)), message.serial
-            )
-        except DecodeError:
-            continue
+        event = _decode(message)
         if isinstance(event, RunClosed):
             ended = ended or event.run.id == run_id
+        elif isinstance(event, RunOpened) and event.run.id == run_id:
+            opened = event.run
         elif isinstance(event, StepOpened) and event.step.run.id == run_id:
             newest[event.step.id] = max(newest.get(event.step.id, 0), _started_us(message))
-    return Recalled(ended, newest)
+    return Recalled(ended, newest, opened)
+
+
+def _decode(message: Stored) -> Event | None:
+    extras = cast("Mapping[str, Mapping[str, str]]", message.extras)
+    try:
+        return ait08.decode(Message(message.name, "", extras), message.serial)
+    except DecodeError:
+        return None
 
 
 def _started_us(message: Stored) -> int:
@@ -60,7 +109,7 @@ def resolve_run(run: Run, reset: Reset | None, recalled: Recalled) -> Run:
     """Give the run to write to: an ended run is never reopened, a reset goes on beside it."""
     if reset is None or not recalled.ended:
         return run
-    return Run(f"{run.id}/r{reset.run_id}", run.parent)
+    return replace(run, id=f"{run.id}/r{reset.run_id}", invocation="")
 
 
 def tombstones(plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> list[Attempt]:

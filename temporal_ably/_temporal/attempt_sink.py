@@ -16,10 +16,10 @@ from temporalio import activity
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.outcome import Delivery, Outcome
 from temporal_ably._publisher.plan import Plan
+from temporal_ably._publisher.preparation import Wanted
 from temporal_ably._publisher.telemetry import error_type, telemetry
 from temporal_ably._temporal.fence import Fence
-from temporal_ably._temporal.runtime import Runtime, Shared, open_run
-from temporal_ably._temporal.watcher import Owned
+from temporal_ably._temporal.runtime import Runtime, Shared, owned_by
 from temporal_ably._temporal.workflow import microseconds
 from temporal_ably._wire.identity import Binding, Header, render_session, repeated_since, step_id
 from temporal_ably._wire.tags import Origin
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from temporal_ably._publisher.telemetry import Account
+    from temporal_ably._temporal.following import Owned
     from temporal_ably._temporal.runtime import AgentName
     from temporal_ably._wire.events import StepReason
     from temporal_ably._wire.parts import Json, Status, Streamed, Whole
@@ -147,32 +148,34 @@ class AttemptSink:
             full_tags=self._runtime.options.full_tags,
             since_us=repeated_since(self._step, bound.sweeps),
             replaces=self._was_tried,
+            answers=bound.node == "",
         )
         # Whether a retried workflow has written this step, its history will tell.
         maybe = replace(plan, replaces=plan.replaces or bool(bound.sweeps))
         traceparent, account = telemetry.begin(maybe, self._began, traced=traced)
         attempt = Attempt(replace(plan, traceparent=traceparent), self.fence.allows)
         self._account = account
-        needs_history = bound.reset is not None or bool(bound.sweeps)
-        if needs_history:
+        wanted = Wanted(bound.reset, bound.sweeps, bound.input, plan.origin.started_us if self._was_tried else 0)
+        if wanted.anything:
             attempt.hold()
 
         def add(now: float) -> None:
             shared.publisher.add_attempt(attempt, now, account)
-            if needs_history:
-                shared.publisher.spawn(self._prepare(shared, attempt, owned))
+            if wanted.anything:
+                shared.publisher.spawn(self._prepare(shared, attempt, owned, wanted))
             else:
                 self._watch(shared, owned)
 
         shared.publisher.post(add)
         return attempt
 
-    async def _prepare(self, shared: Shared, attempt: Attempt, owned: Owned) -> None:
-        reset = self._binding.reset
-        await shared.preparation.prepare(attempt, reset, self._binding.sweeps)
-        if reset is not None and attempt.plan.run != owned.run:
+    async def _prepare(self, shared: Shared, attempt: Attempt, owned: Owned, wanted: Wanted) -> None:
+        reset = wanted.reset
+        learnt = await shared.preparation.prepare(attempt, wanted)
+        owned = replace(owned, run=learnt.place.run)
+        if reset is not None and learnt.beside:
             own_run = reset.run_id if reset.workflow_id == self._info.workflow_id else None
-            owned = Owned(owned.channel, attempt.plan.run, reset.workflow_id, own_run, reset.chain)
+            owned = replace(owned, owner_id=reset.workflow_id, owner_run_id=own_run, chain=reset.chain)
         self._watch(shared, owned)
 
     def _watch(self, shared: Shared, owned: Owned) -> None:
@@ -293,7 +296,7 @@ def _agent(bound: Binding, info: activity.Info, name: AgentName | None) -> str:
 
 def _owned(bound: Binding, info: activity.Info) -> Owned:
     owner_run_id = info.workflow_run_id if bound.node == "" and bound.owner_id == info.workflow_id else None
-    return Owned(bound.session, open_run(bound), bound.owner_id, owner_run_id, bound.owner_chain)
+    return owned_by(bound, owner_run_id)
 
 
 def _origin(bound: Binding, info: activity.Info, agent_name: AgentName | None) -> Origin:

@@ -47,10 +47,16 @@ def _dump(header: Header) -> dict[str, object]:
     if header.continued_from is not None:
         fields["from"] = header.continued_from
     bound = header.binding
+    said = header if bound is None else bound
+    fields |= {name: value for name, value in (("input", said.input), ("client", said.client_id)) if value}
     if bound is None:
         return fields
     fields |= {"run": bound.run, "owner": bound.owner_id, "chain": bound.owner_chain}
     fields |= {"node": bound.node, "segment": bound.segment}
+    if bound.turn:
+        fields["turn"] = [bound.turn, bound.update]
+    if bound.resumed:
+        fields["resumed"] = bound.resumed
     if bound.reset is not None:
         fields["reset"] = [bound.reset.run_id, bound.reset.workflow_id, bound.reset.chain]
     if bound.sweeps:
@@ -59,17 +65,21 @@ def _dump(header: Header) -> dict[str, object]:
 
 
 def _load(fields: dict[str, object]) -> Header:
+    bound = _load_binding(fields) if "run" in fields else None
     return Header(
         cast("str", fields["session"]),
-        _load_binding(fields) if "run" in fields else None,
+        bound,
         cast("int | None", fields.get("n")),
         cast("str | None", fields.get("from")),
+        cast("str", fields.get("input", "")) if bound is None else "",
+        cast("str", fields.get("client", "")) if bound is None else "",
     )
 
 
 def _load_binding(fields: dict[str, object]) -> Binding:
     reset = cast("list[str] | None", fields.get("reset"))
     sweeps = cast("list[tuple[str, int, list[int]]]", fields.get("sweeps", []))
+    turn, update = cast("list[str]", fields.get("turn", ["", ""]))
     return Binding(
         session=cast("str", fields["session"]),
         run=cast("str", fields["run"]),
@@ -79,4 +89,9 @@ def _load_binding(fields: dict[str, object]) -> Binding:
         segment=cast("int", fields["segment"]),
         reset=Reset(*reset) if reset else None,
         sweeps=tuple(Sweep(node, since, (first[0], first[1])) for node, since, first in sweeps),
+        input=cast("str", fields.get("input", "")),
+        client_id=cast("str", fields.get("client", "")),
+        turn=turn,
+        update=update,
+        resumed=cast("int", fields.get("resumed", 0)),
     )

@@ -101,6 +101,12 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
         """Give a hash by identity."""
         return id(self)
 
+    def intercept_client(self, next: temporalio.client.OutboundInterceptor) -> temporalio.client.OutboundInterceptor:
+        """Hand on what ``durable_session`` says."""
+        from temporal_ably._temporal.client import ClientOutbound
+
+        return ClientOutbound(next) if self._runtime is not None else next
+
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Give each attempt a stream."""
         from temporal_ably._temporal.activity import ActivityInbound
@@ -126,6 +132,8 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
 
         functions[side.TEMPLATE] = lambda: template
         functions[side.CLOSED_HINT] = hint
+        functions[side.TURN_HINT] = runtime.turn_ended
+        functions[side.CURRENT] = side.current_identity
         return side.WorkflowInbound
 
     async def drain(self) -> None:

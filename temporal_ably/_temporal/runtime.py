@@ -12,7 +12,8 @@ from temporal_ably._publisher.engine import engine
 from temporal_ably._publisher.preparation import Preparation
 from temporal_ably._publisher.publisher import Publisher
 from temporal_ably._publisher.schedule import Rates
-from temporal_ably._temporal.watcher import Owned, Watchers
+from temporal_ably._temporal.following import Owned
+from temporal_ably._temporal.watcher import Watchers
 from temporal_ably._transport.base import Timeouts
 from temporal_ably._transport.realtime import RealtimeConnection
 from temporal_ably._wire.events import Run
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from temporal_ably._temporal.redaction import OnPart
+    from temporal_ably._temporal.workflow import TurnEnded
     from temporal_ably._transport.base import AuthCallback, Connection, Connector, Credentials
     from temporal_ably._wire.identity import Binding
     from temporal_ably.settings import AblySettings
@@ -98,13 +100,29 @@ class Shared:
 
 
 def open_run(bound: Binding) -> Run:
-    """Give the run of a binding.
+    """Give the run of a binding, so far as it is known without the input that it answers.
 
     Its parent is not on the channel, so a stock client takes the run as the root of its own group
     and shows all runs of a session; alternatives of one run share it.
     Source: @ably/ai-transport 0.8.0, ``src/core/transport/tree.ts``, sibling groups.
     """
-    return Run(bound.run, f"{bound.run}/in")
+    invocation = f"{bound.run}/{bound.resumed}" if bound.resumed else ""
+    return Run(bound.run, f"{bound.run}/in", bound.client_id, invocation=invocation)
+
+
+def owned_by(bound: Binding, workflow_run_id: str | None) -> Owned:
+    """Give the run of a binding with its owner. ``workflow_run_id``: the owner's, where it is known to be open."""
+    return Owned(
+        channel=bound.session,
+        run=open_run(bound),
+        owner_id=bound.owner_id,
+        owner_run_id=workflow_run_id,
+        chain=bound.owner_chain,
+        update=bound.update,
+        turn=bool(bound.turn),
+        input=bound.input,
+        name=bound.run,
+    )
 
 
 # By process: a forked child has a copy of this, but not the engine's thread.
@@ -206,10 +224,22 @@ class Runtime:
 
     def workflow_closed(self, bound: Binding, run_id: str, workflow_type: str) -> None:
         """React to a workflow that seems to have closed. Called on a workflow's thread: it never blocks."""
-        shared = self.active
+        shared = self._shared_for(bound)
         if shared is not None:
-            owned = Owned(bound.session, open_run(bound), bound.owner_id, run_id, bound.owner_chain)
+            owned = owned_by(bound, run_id)
             shared.publisher.engine.call(lambda: shared.watchers.hint(owned, workflow_type, self._client))
+
+    def turn_ended(self, ended: TurnEnded) -> None:
+        """React to a turn that seems to be over. Called on a workflow's thread: it never blocks."""
+        shared = self._shared_for(ended.binding)
+        if shared is not None:
+            owned = owned_by(ended.binding, ended.run_id)
+            shared.publisher.engine.call(lambda: shared.watchers.turn_ended(owned, ended, self._client))
+
+    def _shared_for(self, bound: Binding) -> Shared | None:
+        # Where a run answers somebody, a worker that runs no activities ends it, too.
+        answers = bool(bound.input) and self._client is not None
+        return self.shared() if answers else self.active
 
     async def drain(self) -> None:
         """Publish what is finished and let go of the connections, if anything was streamed.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,6 +17,8 @@ from temporalio import workflow
 from temporalio.worker import (
     ContinueAsNewInput,
     ExecuteWorkflowInput,
+    HandleSignalInput,
+    HandleUpdateInput,
     StartActivityInput,
     StartChildWorkflowInput,
     StartLocalActivityInput,
@@ -24,6 +27,7 @@ from temporalio.worker import (
 )
 
 from temporal_ably._temporal.headers import NAME, extract, inject
+from temporal_ably._temporal.invocation import asked_by_first
 from temporal_ably._wire.identity import (
     Binding,
     Header,
@@ -31,18 +35,40 @@ from temporal_ably._wire.identity import (
     WorkflowFacts,
     bind,
     child_binding,
+    turn_binding,
     with_sweep,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from temporal_ably._wire.events import RunReason
+
 CLOSED_HINT = "__temporal_ably_closed"
+TURN_HINT = "__temporal_ably_turn_ended"
 TEMPLATE = "__temporal_ably_template"
+CURRENT = "__temporal_ably_current"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 ClosedHint = Callable[[Binding, str, str], None]
+
+
+@dataclass(frozen=True)
+class TurnEnded:
+    """A turn that a workflow says is over: true once the workflow task is completed that said so.
+
+    ``history_length`` is that of the workflow run at the task's start, in events.
+    """
+
+    binding: Binding
+    run_id: str
+    workflow_type: str
+    history_length: int
+    reason: RunReason
+
+
+TurnHint = Callable[[TurnEnded], None]
 
 
 def microseconds(moment: datetime) -> int:
@@ -50,22 +76,71 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-class _Identity:
-    """What one workflow run has started so far."""
+@dataclass(frozen=True)
+class Turn:
+    """A turn of a workflow: the run that it is, and how it is told from others."""
 
-    def __init__(self, template: str) -> None:
+    id: str
+    asked: Header | None
+    update: str = ""
+
+
+# Host and sandbox have modules of their own, and so variables of their own: what runs in the sandbox comes by
+# these through an extern function.
+_turn: ContextVar[Turn | None] = ContextVar("temporal_ably_turn", default=None)
+_asked: ContextVar[Header | None] = ContextVar("temporal_ably_asked", default=None)
+_identity: ContextVar[Identity | None] = ContextVar("temporal_ably_identity", default=None)
+
+
+def current_identity() -> Identity | None:
+    """Give the identity of the workflow whose code is running."""
+    return _identity.get()
+
+
+class Identity:
+    """What one workflow run has started so far, and whom it answers.
+
+    Args:
+        template: the session template.
+        turn_hint: told when a turn seems to be over.
+    """
+
+    def __init__(self, template: str, turn_hint: TurnHint) -> None:
         self._template = template
+        self._turn_hint = turn_hint
         self._bound: Binding | None = None
+        self._asked: Header | None = None
+        self._began = False
         self._ordinal = 0
+        self._turns = 0
         self._swept = False
+
+    def begin(self, asked: Header | None) -> None:
+        """Note the workflow's own function beginning. ``asked``: what its first argument says."""
+        self._began, self._asked = True, asked
 
     @property
     def binding(self) -> Binding:
         """Where the run's output goes; taken from its facts at first need."""
-        if self._bound is None:
-            info = workflow.info()
-            self._bound = bind(_facts(info), extract(info.headers), self._template)
-        return self._bound
+        if self._bound is not None:
+            return self._bound
+        info = workflow.info()
+        bound = bind(_facts(info), extract(info.headers), self._template, self._asked)
+        # A signal or update may come before the workflow's own function has shown its argument.
+        if self._began:
+            self._bound = bound
+        return bound
+
+    @property
+    def owns_run(self) -> bool:
+        """Whether the run is this workflow's own, as it is not for a child."""
+        bound = self.binding
+        return bound.node == "" and bound.owner_id == workflow.info().workflow_id
+
+    @property
+    def _current(self) -> Binding:
+        turn = _turn.get()
+        return self.binding if turn is None else turn_binding(self.binding, turn.id, turn.asked, update=turn.update)
 
     def count(self) -> int:
         """Count a start and give its ordinal."""
@@ -85,17 +160,50 @@ class _Identity:
     def activity(self) -> Header:
         """Give the header of an activity that is being started."""
         ordinal = self.count()
-        return Header(self.binding.session, self.binding, ordinal=ordinal)
+        return Header(self._current.session, self._current, ordinal=ordinal)
 
     def child(self, *, detached: bool) -> Header:
         """Give the header of a child workflow that is being started."""
         ordinal = self.count()
-        return Header(self.binding.session, None if detached else child_binding(self.binding, ordinal))
+        return Header(self._current.session, None if detached else child_binding(self._current, ordinal))
 
     def continuation(self) -> Header:
         """Give the header of the next run of a workflow that continues as new."""
         following = replace(self.binding, segment=self.binding.segment + 1)
         return Header(following.session, following, continued_from=workflow.info().run_id)
+
+    def open_turn(self, asked: Header | None) -> Callable[[RunReason | None], None]:
+        """Begin a turn: what this task and its children do belongs to it.
+
+        Args:
+            asked: what its input is; ``None`` asks the signal that is being handled.
+
+        Returns:
+            What ends it; given ``None`` it is over without a word.
+        """
+        if _turn.get() is not None or not self.owns_run:
+            # A part of the turn or run that it is in.
+            return lambda _: None
+        self._turns += 1
+        turn = Turn(f"{self.binding.segment}.{self._turns}", asked or _asked.get())
+        token = _turn.set(turn)
+
+        def end(reason: RunReason | None) -> None:
+            if reason is None:
+                return
+            bound = self._current
+            _turn.reset(token)
+            self._hint_turn(bound, reason)
+
+        return end
+
+    def _hint_turn(self, bound: Binding, reason: RunReason) -> None:
+        # While a workflow is evicted it counts as replaying, too.
+        if workflow.unsafe.is_replaying():
+            return
+        info = workflow.info()
+        length = info.get_current_history_length()
+        self._turn_hint(TurnEnded(bound, info.run_id, info.workflow_type, length, reason))
 
 
 def _facts(info: workflow.Info) -> WorkflowFacts:
@@ -120,20 +228,36 @@ def _extern_functions() -> Mapping[str, Callable[..., Any]]:
 
 
 class WorkflowInbound(WorkflowInboundInterceptor):
-    """Counts starts, and hints at the workflow's end."""
+    """Counts starts, tells turns apart, and hints at the workflow's end."""
 
     def __init__(self, next: WorkflowInboundInterceptor) -> None:
         super().__init__(next)
         functions = _extern_functions()
         self._hint: ClosedHint = functions[CLOSED_HINT]
-        self._identity = _Identity(functions[TEMPLATE]())
+        self._identity = Identity(functions[TEMPLATE](), functions[TURN_HINT])
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         """Put the outbound side in."""
         self.next.init(_WorkflowOutbound(outbound, self._identity))
 
+    async def handle_signal(self, input: HandleSignalInput) -> None:
+        """Handle a signal; a turn that it begins answers what its sender asked."""
+        _identity.set(self._identity)
+        _asked.set(extract(input.headers))
+        await self.next.handle_signal(input)
+
+    async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
+        """Handle an update, which is a turn of its own; the server tells when it is over."""
+        _identity.set(self._identity)
+        if self._identity.owns_run:
+            asked = extract(input.headers) or asked_by_first(input.args)
+            _turn.set(Turn(input.id, asked, update=input.id))
+        return await self.next.handle_update_handler(input)
+
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         """Run the workflow; hint when it seems to have closed, which only the server can decide."""
+        _identity.set(self._identity)
+        self._identity.begin(asked_by_first(input.args))
         try:
             result = await self.next.execute_workflow(input)
         except workflow.ContinueAsNewError:
@@ -151,14 +275,13 @@ class WorkflowInbound(WorkflowInboundInterceptor):
         return result
 
     def _closing(self) -> None:
-        bound, info = self._identity.binding, workflow.info()
-        owns = bound.node == "" and bound.owner_id == info.workflow_id
-        if owns and not workflow.unsafe.is_replaying():
-            self._hint(bound, info.run_id, info.workflow_type)
+        if self._identity.owns_run and not workflow.unsafe.is_replaying():
+            info = workflow.info()
+            self._hint(self._identity.binding, info.run_id, info.workflow_type)
 
 
 class _WorkflowOutbound(WorkflowOutboundInterceptor):
-    def __init__(self, next: WorkflowOutboundInterceptor, identity: _Identity) -> None:
+    def __init__(self, next: WorkflowOutboundInterceptor, identity: Identity) -> None:
         super().__init__(next)
         self._identity = identity
 

@@ -23,6 +23,8 @@ HEADER_VERSION = 1
 
 _COUNT = re.compile(r"[0-9]{1,19}")
 _UNSAFE_IN_NAME = re.compile(r"[%,\s\x00-\x1f\x7f]")
+_FORBIDDEN_IN_NAME = re.compile(r"[,\s\x00-\x1f\x7f]")
+_UNSAFE_IN_TURN = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,10 @@ class Binding:
 
     ``run`` belongs to the workflow ``owner_id`` whose first run of the chain is ``owner_chain``
     (``None`` where only a single run is known). ``node`` is empty for the owner itself and a path
-    of ``/segment.ordinal`` for a child.
+    of ``/segment.ordinal`` for a child. ``input`` is the event id of the input that the run answers and
+    ``client_id`` who it is for, both empty where nobody said. ``turn`` is set within a turn of a workflow,
+    whose run is the turn's; ``update`` with it where the turn is an update. ``resumed`` counts how often
+    the run has gone on after it was suspended.
     """
 
     session: str
@@ -81,20 +86,28 @@ class Binding:
     segment: int = 0
     reset: Reset | None = None
     sweeps: tuple[Sweep, ...] = ()
+    input: str = ""
+    client_id: str = ""
+    turn: str = ""
+    update: str = ""
+    resumed: int = 0
 
 
 @dataclass(frozen=True)
 class Header:
     """What the ``temporal-ably`` Temporal header carries.
 
-    ``binding`` is ``None`` for a detached child, which keeps the session and gets its own run.
-    ``ordinal`` is set for activities; ``continued_from`` names the run that continued as new.
+    ``binding`` is ``None`` where a client or a parent binds a session only: a workflow that was started
+    so gets its own run. ``input`` and ``client_id`` are a client's then, as in ``Binding``. ``ordinal`` is
+    set for activities; ``continued_from`` names the run that continued as new.
     """
 
     session: str
     binding: Binding | None = None
     ordinal: int | None = None
     continued_from: str | None = None
+    input: str = ""
+    client_id: str = ""
 
 
 def check_template(template: str) -> None:
@@ -128,6 +141,11 @@ def check_template(template: str) -> None:
         )
 
 
+def is_channel_name(name: str) -> bool:
+    """Tell whether Ably takes a name for a channel. Source: Ably's channel rules, error 40010."""
+    return bool(name) and name[0] not in "[:" and not _FORBIDDEN_IN_NAME.search(name)
+
+
 def render_session(template: str, variables: Mapping[str, str]) -> str:
     """Give the channel name for a workflow.
 
@@ -147,17 +165,18 @@ def _percent_text(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
-def bind(facts: WorkflowFacts, header: Header | None, template: str) -> Binding:
+def bind(facts: WorkflowFacts, header: Header | None, template: str, asked: Header | None = None) -> Binding:
     """Bind a workflow run to its session and run.
 
     Args:
         facts: what Temporal says of the run.
         header: the decoded ``temporal-ably`` header of its start, if any.
-        template: the session template, used where no header gives the session.
+        template: the session template, used where nothing else gives the session.
+        asked: session and input by the workflow's first argument, if it names them.
     """
     inherited = header.binding if header else None
     if inherited is None or (header is not None and _is_next_tick(facts, header)):
-        inherited = _own_run(facts, header, template)
+        inherited = _own_run(facts, header, template, asked)
     reset = inherited.reset
     if facts.run_id != facts.original_execution_run_id:
         reset = Reset(facts.run_id, facts.workflow_id, facts.first_execution_run_id)
@@ -168,15 +187,25 @@ def bind(facts: WorkflowFacts, header: Header | None, template: str) -> Binding:
     return with_sweep(bound, Sweep(bound.node, facts.started_us, (bound.segment, 0)))
 
 
-def _own_run(facts: WorkflowFacts, header: Header | None, template: str) -> Binding:
-    session = header.session if header else render_session(template, _variables(facts))
+def _own_run(facts: WorkflowFacts, header: Header | None, template: str, asked: Header | None) -> Binding:
+    said = header or asked
+    session = said.session if said else render_session(template, _variables(facts))
+    # Who starts a workflow may give the session alone, and the input by its argument.
+    wish = asked if asked is not None and asked.session == session and not (header and header.input) else header
     run = facts.first_execution_run_id
     if facts.cron:
         # All ticks share the first run id. A second attempt of a tick names the first as the run it
         # continues; a third cannot know it and gets a run of its own.
         first_of_tick = facts.original_execution_run_id if facts.attempt == 1 else facts.continued_run_id
         run = f"{run}/{first_of_tick}"
-    return Binding(session, run, facts.workflow_id, facts.first_execution_run_id)
+    return Binding(
+        session,
+        run,
+        facts.workflow_id,
+        facts.first_execution_run_id,
+        input=wish.input if wish else "",
+        client_id=(header.client_id if header else "") or (wish.client_id if wish else ""),
+    )
 
 
 def _is_next_tick(facts: WorkflowFacts, header: Header) -> bool:
@@ -208,6 +237,27 @@ def with_sweep(binding: Binding, sweep: Sweep) -> Binding:
 def child_binding(parent: Binding, ordinal: int) -> Binding:
     """Give the binding of the child workflow that ``parent`` starts as its ``ordinal``-th."""
     return replace(parent, node=f"{parent.node}/{parent.segment}.{ordinal}", segment=0)
+
+
+def turn_binding(bound: Binding, turn: str, asked: Header | None, *, update: str = "") -> Binding:
+    """Give the binding of what a workflow does in a turn: a run of its own.
+
+    Args:
+        bound: the workflow's.
+        turn: unique within the chain of the workflow's runs, and the same in each replay.
+        asked: what its input and its client are, and in which session, if that was said.
+        update: the id of the update that the turn is, if it is one.
+    """
+    return replace(
+        bound,
+        session=asked.session if asked else bound.session,
+        run=f"{bound.run}/{_UNSAFE_IN_TURN.sub(_percent, turn)}",
+        input=asked.input if asked else "",
+        client_id=asked.client_id if asked else "",
+        turn=turn,
+        update=update,
+        resumed=0,
+    )
 
 
 def step_id(binding: Binding, ordinal: int) -> str:

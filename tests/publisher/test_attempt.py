@@ -334,5 +334,5 @@ def test_only_what_shows_that_something_begins_goes_before_others_text() -> None
 def test_a_step_that_history_knows_replaces_something() -> None:
     it = sender()
     assert not it.attempt.plan.replaces
-    it.attempt.release(PLAN.run, replaces=True)
+    it.attempt.release(PLAN.run, rewrites=True)
     assert it.attempt.plan.replaces

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from temporal_ably._publisher.attempt import Attempt
-from temporal_ably._publisher.preparation import Preparation
+from temporal_ably._publisher.preparation import Preparation, Wanted
 from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._wire.events import Run, RunClosed
 from temporal_ably._wire.identity import Reset, Sweep
@@ -66,7 +66,7 @@ class Resumed:
 
     async def _prepare(self, attempt: Attempt, released: Callable[[], None]) -> None:
         try:
-            await self.preparation.prepare(attempt, self.reset, SWEEPS)
+            await self.preparation.prepare(attempt, Wanted(self.reset, SWEEPS))
         finally:
             released()
 

@@ -41,7 +41,7 @@ def test_newest_attempt_of_each_step_of_the_run_is_recalled() -> None:
     write(channel, ":0:1", 200)
     write(channel, ":0:2", 150)
     write(channel, ":0:3", 300, Run("other", ""))
-    assert recall(channel.stored(), "run") == Recalled(ended=False, newest={":0:1": 200, ":0:2": 150})
+    assert recall(channel.stored(), "run") == Recalled(ended=False, newest={":0:1": 200, ":0:2": 150}, opened=RUN)
 
 
 def test_zombie_that_opened_late_is_not_the_newest() -> None:

@@ -9,22 +9,23 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from temporalio.api.enums.v1 import EventType, RetryState
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.service import RPCError, RPCStatusCode
 
 from temporal_ably._dialect import ait08
 from temporal_ably._publisher.outbox import Rank, Ticket
 from temporal_ably._temporal import watcher
-from temporal_ably._temporal.watcher import Closed, Owned, Watchers, read_close
+from temporal_ably._temporal.following import Owned
+from temporal_ably._temporal.watcher import Watchers
 from temporal_ably._transport.base import Stored
 from temporal_ably._wire.events import Run, StepOpened
 from temporal_ably._wire.events import Step as WireStep
 from temporal_ably.errors import HistoryError
+from tests.temporal.closes import COMPLETED, close_event, failed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from temporalio.api.history.v1 import HistoryEvent
     from temporalio.client import Client
 
     from temporal_ably._publisher.preparation import Preparation
@@ -32,51 +33,6 @@ if TYPE_CHECKING:
     from temporal_ably._publisher.run_end import RunEnd
 
 OWNED = Owned("ai:wf", Run("run-1", "run-1/in"), "wf", "run-1", "run-1")
-
-
-def close_event(kind: str, **attributes: Any) -> HistoryEvent:
-    """The event with which a workflow run ends."""
-    name = f"workflow_execution_{kind}_event_attributes"
-    event = HistoryEvent(event_type=EventType.Value(f"EVENT_TYPE_WORKFLOW_EXECUTION_{kind.upper()}"))
-    own = getattr(event, name)
-    for field, value in attributes.items():
-        if field == "message":
-            own.failure.message = value
-        else:
-            setattr(own, field, value)
-    own.SetInParent()
-    return event
-
-
-COMPLETED = close_event("completed")
-
-
-def failed(following: str = "", *, retried: bool = False) -> HistoryEvent:
-    state = RetryState.RETRY_STATE_IN_PROGRESS if retried else RetryState.RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED
-    return close_event("failed", retry_state=state, new_execution_run_id=following, message="the model broke")
-
-
-@pytest.mark.parametrize(
-    ("event", "closed"),
-    [
-        (COMPLETED, Closed()),
-        (close_event("canceled"), Closed("cancelled")),
-        (close_event("continued_as_new", new_execution_run_id="b"), Closed(following="b")),
-        (close_event("terminated", reason="enough"), Closed("error", error="enough", terminated=True)),
-        (failed(), Closed("error", error="the model broke")),
-        (failed("b", retried=True), Closed("error", following="b", error="the model broke")),
-        # The next tick of a cron schedule follows too, and is a run of its own.
-        (failed("b"), Closed("error", error="the model broke")),
-        (
-            close_event("timed_out", retry_state=RetryState.RETRY_STATE_IN_PROGRESS, new_execution_run_id="b"),
-            Closed("error", following="b", error="the workflow timed out"),
-        ),
-        (HistoryEvent(event_type=EventType.EVENT_TYPE_TIMER_FIRED), None),
-    ],
-    ids=lambda value: EventType.Name(value.event_type) if isinstance(value, HistoryEvent) else None,
-)
-def test_close_event_is_read(event: HistoryEvent, closed: Closed | None) -> None:
-    assert read_close(event) == closed
 
 
 class Server:

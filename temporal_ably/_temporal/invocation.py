@@ -1,0 +1,57 @@
+"""``Invocation``: the body that Ably's clients post to start a run, and whoever has its shape.
+
+The rule of the file: light, because a workflow's sandbox loads it afresh for each workflow.
+Source: @ably/ai-transport 0.8.0, ``src/core/transport/invocation.ts``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from temporal_ably._wire.identity import Header, is_channel_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NAMES = (("inputEventId", "sessionName"), ("input_event_id", "session_name"))
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """What Ably's clients post to an agent, as they write it.
+
+    A workflow whose first argument has this shape answers that input in that session: an
+    ``Invocation``, any other class or mapping with these two names (or in snake case), and whatever
+    more it holds. It is a plain dataclass, which Temporal's default converter takes as it is.
+    """
+
+    inputEventId: str  # noqa: N815 - as it is in JSON
+    """Identifies the user's message, or whatever else is to be answered, on the channel."""
+
+    sessionName: str  # noqa: N815 - as it is in JSON
+    """The channel."""
+
+
+def asked_by(value: object) -> Header | None:
+    """Read session and input off a value that has the shape of an ``Invocation``, ``None`` off any other."""
+    for names in _NAMES:
+        event_id, session = (_get(value, name) for name in names)
+        if isinstance(event_id, str) and isinstance(session, str) and event_id and is_channel_name(session):
+            return Header(session, input=event_id)
+    return None
+
+
+def asked_by_first(args: Sequence[object]) -> Header | None:
+    """Read them off the first argument."""
+    return asked_by(args[0]) if args else None
+
+
+def _get(value: object, name: str) -> object:
+    if isinstance(value, Mapping):
+        return cast("Mapping[object, object]", value).get(name)
+    try:
+        return getattr(value, name, None)
+    except Exception:  # noqa: BLE001 - a property of the user's, which must not fail the workflow
+        return None
