@@ -8,17 +8,19 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
 
-from .auth import Capability, Key, create_jwt
+from .auth import EVERYTHING, Capability, Key, create_jwt
 from .controls import Faults, order
 from .hub import ROLLUP_MS, Hub
 from .limits import Limits
 from .protocol import Connection, Ending
-from .rest import Request, Response, authenticate, cross_origin, respond
+from .rest import Request, Response, about, authenticate, cross_origin, refusal, respond
+from .sessions import PRESENCE_GRACE_MS
 from .wire import AblyError, Action, Format, Wire, as_wire, decode, frame_out
 
 DEVELOPMENT_KEY = "local.dev:for-development-only"
@@ -56,7 +58,8 @@ class _Link:
 class LocalServer:
     """A small stand-in for Ably in the current event loop, for development and tests. Not Ably, not for production.
 
-    It speaks the realtime protocol and the part of the REST interface that unpatched SDKs need for messages.
+    It speaks the realtime protocol and the part of the REST interface that unpatched SDKs need for messages, presence
+    and tokens.
 
     ```python
     async with LocalServer() as server:
@@ -67,11 +70,14 @@ class LocalServer:
         host: address to listen on. Leave it on loopback: the default key is public.
         port: 0 picks a free port.
         key: the only API key, `appId.keyId:secret`; `DEVELOPMENT_KEY` if None.
+        capability: what the key may, resource pattern to operations; everything if None.
         limits: what is accepted; `Limits.real()` refuses what a real account refuses.
         mutable_messages: False answers appends, updates and deletes with 93002, as on a namespace without the rule.
         rollup_ms: rollup window in milliseconds of connections that set no `appendRollupWindow`; None is Ably's 40.
         rollup_overtakes: True lets other publishes overtake held appends, as on Ably; False keeps their order.
-        connection_state_ttl: how long a client that is away can resume without loss.
+        connection_state_ttl: how long a client that is away can resume its connection, and how long messages are kept
+            for it; after that it gets a new connection, and its channels are told of what they lost.
+        presence_grace: how long those stay present whose connection is lost, unless it named `remainPresentFor`.
         http_faults: True accepts faults as `POST /_faults` with the API key.
         allowed_origins: origins of web pages that may connect, besides those on this machine.
 
@@ -85,23 +91,26 @@ class LocalServer:
         host: str = "127.0.0.1",
         port: int = 0,
         key: str | None = None,
+        capability: Capability | None = None,
         limits: Limits | None = None,
         mutable_messages: bool = True,
         rollup_ms: int | None = None,
         rollup_overtakes: bool = True,
         connection_state_ttl: timedelta = timedelta(minutes=2),
+        presence_grace: timedelta = timedelta(milliseconds=PRESENCE_GRACE_MS),
         http_faults: bool = False,
         allowed_origins: Sequence[str] = (),
     ) -> None:
         """Prepare a server; `async with` starts it."""
         self._hub = Hub(
-            key=Key.parse(key or DEVELOPMENT_KEY),
+            key=Key.parse(key or DEVELOPMENT_KEY, EVERYTHING if capability is None else capability),
             new_id=lambda: secrets.token_hex(6),
             limits=limits or Limits(),
             mutable_messages=mutable_messages,
             rollup_ms=ROLLUP_MS if rollup_ms is None else rollup_ms,
             rollup_overtakes=rollup_overtakes,
-            connection_state_ttl_ms=int(connection_state_ttl.total_seconds() * 1000),
+            connection_state_ttl_ms=connection_state_ttl // timedelta(milliseconds=1),
+            presence_grace_ms=presence_grace // timedelta(milliseconds=1),
         )
         self.faults: Faults = Faults(self._hub, self)
         """What to do wrong on purpose."""
@@ -197,6 +206,10 @@ class LocalServer:
         found = self._hub.find_channel(channel)
         return [operation.delta() for operation in found.log] if found else []
 
+    def members(self, channel: str) -> list[Wire]:
+        """Give who is present on a channel, in wire form, in the order in which they entered."""
+        return self._hub.presence(channel).members()
+
     async def wait_for(self, predicate: "Callable[[LocalServer], bool]") -> None:
         """Wait until a predicate of this server holds; it is asked after everything that happens here.
 
@@ -272,20 +285,35 @@ class LocalServer:
         if not self._is_welcome(request.headers.get("Origin")):
             return web.Response(status=403, text="unable to connect; the page's origin is not allowed")
         await self._flowing.wait()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        asked = Request(request.method, request.rel_url.raw_path, dict(request.query), headers)
+        if self._is_cut_off(asked) and request.transport:
+            request.transport.abort()
+            return web.Response(status=503)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._serve_websocket(request)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        asked = Request(request.method, request.rel_url.raw_path, dict(request.query), headers, await request.read())
-        ordered = self._http_faults and request.method == "POST" and request.path == FAULTS_PATH
-        response = await self._order(asked) if ordered else respond(self._hub, asked, self.now())
+        response = await self._answer(request, asked)
         self.pump()
         return web.Response(
             status=response.status, body=response.body, headers={**response.headers, **cross_origin(asked)}
         )
 
+    async def _answer(self, request: web.Request, asked: Request) -> Response:
+        try:
+            asked = replace(asked, body=await request.read())
+        except web.HTTPRequestEntityTooLarge:
+            return refusal(asked, AblyError(40009, 413, "unable to read the request; it is larger than the limit"))
+        if self._http_faults and request.method == "POST" and request.path == FAULTS_PATH:
+            return await self._order(asked)
+        return respond(self._hub, asked, self.now())
+
     def _is_welcome(self, origin: str | None) -> bool:
         """Keep out web pages of other sites: to a browser any page may connect to this machine."""
         return origin is None or origin in self._allowed_origins or urlsplit(origin).hostname in _LOOPBACK
+
+    def _is_cut_off(self, request: Request) -> bool:
+        faults = self._hub.faults
+        return bool(faults.cut_off) and faults.keeps_out(about(self._hub, request, self.now()))
 
     async def _order(self, request: Request) -> Response:
         try:

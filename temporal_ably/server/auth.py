@@ -1,6 +1,6 @@
-"""Keys, JWTs, capabilities and connection keys. Pure: time comes in as milliseconds.
+"""Keys, tokens, capabilities and connection keys. Pure: time comes in as milliseconds.
 
-Source: ably/specification 6.1 (RSA, TK, CD2), ably/docs "Ably JWT" and "Capabilities".
+Source: ably/specification 6.1 (RSA, TK, CD2), ably/docs "Ably JWT", "Ably tokens" and "Capabilities".
 """
 
 import base64
@@ -77,9 +77,11 @@ class Key:
 
     name: str
     secret: str = field(repr=False)
+    capability: Capability = field(default_factory=lambda: EVERYTHING, hash=False)
+    """What the key may, and so the most that its tokens may."""
 
     @classmethod
-    def parse(cls, value: str) -> "Key":
+    def parse(cls, value: str, capability: Capability = EVERYTHING) -> "Key":
         """Read a key.
 
         Raises:
@@ -88,7 +90,12 @@ class Key:
         name, _, secret = value.partition(":")
         if not secret or "." not in name:
             raise ValueError("unable to read the API key; it is not of the form appId.keyId:secret; give a whole key")
-        return cls(name, secret)
+        return cls(name, secret, capability)
+
+    @property
+    def app(self) -> str:
+        """Id of the app that the key belongs to."""
+        return self.name.partition(".")[0]
 
     def __str__(self) -> str:
         """Give the whole key, secret included."""
@@ -114,31 +121,50 @@ def create_jwt(key: Key, now: int, ttl_ms: int, client_id: str | None, capabilit
     return f"{body}.{key.sign(body)}"
 
 
+def create_token(key: Key, issued: int, expires: int, client_id: str | None, capability: Capability) -> str:
+    """Make an Ably token: opaque to clients; it proves itself, so that it outlives the server."""
+    body = _b64_json([issued, expires, client_id, capability])
+    return f"{key.app}.{body}!{key.sign(f'token:{body}')}"
+
+
 def identify(key: Key, *, given_key: str | None, token: str | None, now: int) -> Identity:
     """Check a credential.
 
     Args:
         key: the server's only key.
         given_key: a whole API key.
-        token: a JWT.
+        token: a JWT or an Ably token.
         now: milliseconds since the epoch.
 
     Raises:
         AblyError: 40101 without a credential or for a wrong secret, 40400 for an unknown app, 40130 for an unknown
-            key, 40142 for an expired token, 40144 for a token that is malformed or not signed by the key.
+            key, 40142 for an expired token, 40143 for an unknown Ably token, 40144 for a JWT that is malformed or not
+            signed by the key.
     """
     if given_key is not None:
         name, _, secret = given_key.partition(":")
-        _check_name(key, name)
+        check_name(key, name)
         if not hmac.compare_digest(secret.encode(), key.secret.encode()):
             raise AblyError(40101, 401, "unable to authenticate; the key's secret is wrong")
-        return Identity(WILDCARD)
+        return Identity(WILDCARD, (key.capability,))
     if token is not None:
-        return _identify_token(key, token, now)
+        identity = _identify_token(key, token) if "!" in token else _identify_jwt(key, token)
+        if identity.expires is not None and identity.expires <= now:
+            raise AblyError(40142, 401, "unable to accept the token; it has expired")
+        return identity
     raise AblyError(40101, 401, "unable to authenticate; no key and no token was given")
 
 
-def _identify_token(key: Key, token: str, now: int) -> Identity:
+def _identify_token(key: Key, token: str) -> Identity:
+    signed, _, signature = token.partition("!")
+    body = signed.removeprefix(f"{key.app}.")
+    if not key.signed(f"token:{body}", signature):
+        raise AblyError(40143, 401, "unable to accept the token; it is unknown here")
+    _, expires, client_id, capability = cast("tuple[int, int, str | None, Capability]", json.loads(_unb64(body)))
+    return Identity(client_id, (key.capability, capability), expires)
+
+
+def _identify_jwt(key: Key, token: str) -> Identity:
     body, _, signature = token.rpartition(".")
     parts = body.split(".")
     if len(parts) != 2:
@@ -146,26 +172,34 @@ def _identify_token(key: Key, token: str, now: int) -> Identity:
     header, claims = (_read_json(part) for part in parts)
     if header.get("alg") != "HS256":
         raise AblyError(40144, 401, "unable to read the token; its alg must be HS256")
-    _check_name(key, str(header.get("kid")))
+    check_name(key, str(header.get("kid")))
     if not key.signed(body, signature):
         raise AblyError(40144, 401, "unable to trust the token; its signature is wrong")
     expires = claims.get("exp")
     if not isinstance(expires, (int, float)) or "iat" not in claims:
         raise AblyError(40144, 401, "unable to read the token; the claims iat and exp are required")
-    if expires * 1000 <= now:
-        raise AblyError(40142, 401, "unable to accept the token; it has expired")
-    limits = () if "x-ably-capability" not in claims else (_read_capability(claims["x-ably-capability"]),)
-    return Identity(text(claims, "x-ably-clientId"), (EVERYTHING, *limits), int(expires * 1000))
+    limits = () if "x-ably-capability" not in claims else (read_capability(claims["x-ably-capability"]),)
+    return Identity(text(claims, "x-ably-clientId"), (key.capability, *limits), int(expires * 1000))
 
 
-def _check_name(key: Key, name: str) -> None:
-    if name.partition(".")[0] != key.name.partition(".")[0]:
+def check_name(key: Key, name: str) -> None:
+    """Check that a name is the key's.
+
+    Raises:
+        AblyError: 40400 for an unknown app, 40130 for an unknown key.
+    """
+    if name.partition(".")[0] != key.app:
         raise AblyError(40400, 404, "unable to authenticate; the key names an unknown app")
     if name != key.name:
         raise AblyError(40130, 401, "unable to authenticate; the key is unknown")
 
 
-def _read_capability(claim: object) -> Capability:
+def read_capability(claim: object) -> Capability:
+    """Read a capability in its JSON form.
+
+    Raises:
+        AblyError: 40144 if it is none.
+    """
     try:
         loaded: object = json.loads(str(claim))
     except ValueError as error:
@@ -176,6 +210,24 @@ def _read_capability(claim: object) -> Capability:
         str(name): [str(op) for op in cast("list[object]", ops)] if isinstance(ops, list) else [str(ops)]
         for name, ops in cast("dict[object, object]", loaded).items()
     }
+
+
+def intersect(wanted: Capability, given: Capability) -> Capability:
+    """Give what of a wanted capability is within a given one, resources and operations in order.
+
+    Raises:
+        AblyError: 40160 if nothing is.
+    """
+    common: dict[str, set[str]] = {}
+    for resource, operations in wanted.items():
+        for pattern, allowed in given.items():
+            inner = resource if _covers(pattern, resource) else pattern if _covers(resource, pattern) else None
+            both = operations if "*" in allowed else allowed if "*" in operations else set(operations) & set(allowed)
+            if inner is not None and both:
+                common.setdefault(inner, set()).update(both)
+    if not common:
+        raise AblyError(40160, 401, "unable to issue the token; the key has nothing of the capability asked for")
+    return {resource: sorted(common[resource]) for resource in sorted(common)}
 
 
 def _granted(capability: Capability, channel: str, operations: Sequence[str]) -> bool:
@@ -192,14 +244,21 @@ def _covers(pattern: str, channel: str) -> bool:
     return len(want) == len(have) and all(w in ("*", h) for w, h in zip(want, have, strict=True))
 
 
-def create_connection_key(key: Key, connection_id: str, client_id: str | None) -> str:
-    """Make a connection key that proves itself, so that resume works after a restart too."""
-    body = _b64_json([connection_id, client_id])
+def create_connection_key(key: Key, connection_id: str, client_id: str | None, life: str) -> str:
+    """Make a connection key that proves itself, so that resume works after a restart too.
+
+    Args:
+        key: signs it.
+        connection_id: whose it is.
+        client_id: who may show it.
+        life: names the life of the server that made it.
+    """
+    body = _b64_json([connection_id, client_id, life])
     return f"{body}!{key.sign(f'connection:{body}')}"
 
 
-def read_connection_key(key: Key, connection_key: str) -> tuple[str, str | None]:
-    """Give the connection id and client id of a connection key.
+def read_connection_key(key: Key, connection_key: str) -> tuple[str, str | None, str]:
+    """Give the connection id, the client id and the server's life of a connection key.
 
     Raises:
         AblyError: 80018 if the key was not made by this server's key.
@@ -207,8 +266,7 @@ def read_connection_key(key: Key, connection_key: str) -> tuple[str, str | None]
     body, _, signature = connection_key.partition("!")
     if not key.signed(f"connection:{body}", signature):
         raise AblyError(80018, 400, "unable to resume; the connection key is invalid")
-    connection_id, client_id = cast("tuple[str, str | None]", json.loads(_unb64(body)))
-    return connection_id, client_id
+    return cast("tuple[str, str | None, str]", tuple(json.loads(_unb64(body))))
 
 
 def _b64(data: bytes) -> str:

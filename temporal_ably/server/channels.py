@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from .auth import Identity
 from .store import Channel, Operation, Replay
-from .wire import AblyError, Flag, Wire
+from .wire import AblyError, Action, Flag, Wire
 
 _MODES = {
     Flag.PRESENCE: ("presence",),
@@ -39,7 +39,10 @@ class Attachment(Generic[Owner]):
     """The name as the client sent it, qualifiers included: its identity on the wire."""
     bare: str
     """The channel's own name."""
+    wanted: Flag
+    """The modes that the client asked for."""
     modes: Flag
+    """Those of them that it was granted."""
     params: Wire
     seen: set[str] = field(default_factory=set[str])
     """Serials of the messages sent so far: only for those an append can go out as a delta."""
@@ -97,20 +100,48 @@ def known_params(params: Wire) -> Wire:
     return {name: params[name] for name in _PARAMS if name in params}
 
 
-def granted_modes(identity: Identity, bare: str, params: Wire, flags: Flag) -> Flag:
+def wanted_modes(params: Wire, flags: Flag) -> Flag:
+    """Give the modes that an attach asks for."""
+    named = str(params.get("modes", "")).split(",")
+    wanted = Flag.NONE
+    for mode in _MODES:
+        by_name = mode.name is not None and mode.name.lower() in named
+        wanted |= mode if by_name or ("modes" not in params and mode in flags) else Flag.NONE
+    return wanted or _DEFAULT_MODES
+
+
+def granted_modes(identity: Identity, bare: str, wanted: Flag) -> Flag:
     """Give the modes that are both asked for and allowed.
 
     Raises:
         AblyError: 40160 if none is left.
     """
-    wanted = Flag.NONE
-    for mode in _MODES:
-        named = mode.name is not None and mode.name.lower() in str(params.get("modes", "")).split(",")
-        wanted |= mode if named or ("modes" not in params and mode in flags) else Flag.NONE
     granted = Flag.NONE
     for mode, operations in _MODES.items():
-        if mode in (wanted or _DEFAULT_MODES) and identity.allows(bare, *operations):
+        if mode in wanted and identity.allows(bare, *operations):
             granted |= mode
     if not granted:
         raise AblyError(40160, 401, "unable to attach; the credentials allow none of the channel's modes")
     return granted
+
+
+def attached_frame(attachment: Attachment[Owner], replay: Replay, *, lost: bool, present: bool) -> Wire:
+    """Write ATTACHED.
+
+    Args:
+        attachment: what it is about.
+        replay: the messages that follow.
+        lost: whether messages between the client's position and `replay` are lost.
+        present: whether SYNC follows.
+    """
+    flags = attachment.modes | (Flag.RESUMED if replay.resumed else Flag.NONE)
+    flags |= Flag.HAS_BACKLOG if replay.operations else Flag.NONE
+    flags |= Flag.HAS_PRESENCE if present else Flag.NONE
+    frame: Wire = {"action": int(Action.ATTACHED), "channel": attachment.name, "flags": int(flags)}
+    frame["channelSerial"] = replay.start
+    if attachment.params:
+        frame["params"] = attachment.params
+    if lost:
+        error = AblyError(90003, 404, "unable to recover the channel; its messages are no longer retained")
+        frame["error"] = error.to_wire()
+    return frame

@@ -105,14 +105,47 @@ class Faults:
         """Forget a channel's recent past: the next attach from an earlier position is told 90003."""
         self._hub.channel(channel, self._shell.now()).forget(self._shell.now())
 
+    def ask_for_token(self, match: Match | None = None) -> None:
+        """Ask clients for another token now, as some time before one expires. `match`: as in `drop_connections`."""
+        self._each(lambda connection: connection.ask_for_token(self._shell.now()), match)
+
+    def lapse_presence(self, match: Match | None = None) -> None:
+        """Let those leave now whose clients are away, as if their time were over.
+
+        Args:
+            match: chooses by the member (clientId, connectionId, data, ...) with its `channel`; None is all.
+        """
+        self._hub.lapse(match, self._shell.now())
+        self._shell.pump()
+
     @contextlib.asynccontextmanager
-    async def unreachable(self) -> AsyncGenerator[None]:
-        """Cut all sockets and refuse new ones until the block ends."""
+    async def unreachable(self, match: Match | None = None) -> AsyncGenerator[None]:
+        """Cut sockets and refuse new ones until the block ends.
+
+        Args:
+            match: chooses clients by their URL's parameters with `clientId`, for HTTP requests too; None cuts off all,
+                even those who show no credentials.
+        """
+        cutting = self._without_network() if match is None else self._cut_off(match)
+        async with cutting:
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _without_network(self) -> AsyncGenerator[None]:
         await self._shell.stop_listening()
         try:
             yield
         finally:
             await self._shell.listen()
+
+    @contextlib.asynccontextmanager
+    async def _cut_off(self, match: Match) -> AsyncGenerator[None]:
+        self._rules.cut_off.append(match)
+        self.drop_connections(match)
+        try:
+            yield
+        finally:
+            self._rules.cut_off.remove(match)
 
     @contextlib.asynccontextmanager
     async def silent(self) -> AsyncGenerator[None]:
@@ -134,15 +167,16 @@ class Faults:
 async def order(faults: Faults, body: Wire) -> None:
     """Order a fault by a JSON object: `fault` names the method, other keys are its arguments.
 
-    `match` is an object whose values the message must have. `unreachable` and `silent` last for `seconds`; this returns
-    when they are over.
+    `match` is an object whose values the message, client or member must have. `unreachable` and `silent` last for
+    `seconds`; this returns when they are over.
 
     Raises:
         AblyError: 40000 for an unknown fault.
     """
     wanted = as_wire(body.get("match") or {})
     match: Match = lambda message: wanted.items() <= message.items()  # noqa: E731
-    n, seconds, apply = number(body, "n") or 1, number(body, "seconds") or 1, body.get("apply") is True
+    n, apply, given = number(body, "n") or 1, body.get("apply") is True, body.get("seconds")
+    seconds = given if isinstance(given, (int, float)) else 1
     code, status = number(body, "code"), number(body, "status")
     errors = {key: value for key, value in (("code", code), ("status", status)) if value}
     channel = text(body, "channel") or ""
@@ -157,8 +191,10 @@ async def order(faults: Faults, body: Wire) -> None:
         "connection_error": lambda: faults.connection_error(match=match, **errors),
         "channel_error": lambda: faults.channel_error(channel, **errors),
         "lose_continuity": lambda: faults.lose_continuity(channel),
+        "ask_for_token": lambda: faults.ask_for_token(match),
+        "lapse_presence": lambda: faults.lapse_presence(match),
     }
-    lasting = {"unreachable": faults.unreachable, "silent": faults.silent}
+    lasting = {"unreachable": lambda: faults.unreachable(match if wanted else None), "silent": faults.silent}
     name = text(body, "fault") or ""
     if name in simple:
         simple[name]()

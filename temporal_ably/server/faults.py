@@ -42,6 +42,8 @@ class FaultRules:
         """Start with none."""
         self._waiting: list[Fault] = []
         self.resumes_to_refuse: int = 0
+        self.cut_off: list[Match] = []
+        """Clients that cannot reach the server, chosen by what is known of a request."""
 
     def add(self, fault: Fault) -> None:
         """Wait for the next matching operations."""
@@ -56,6 +58,10 @@ class FaultRules:
                     self._waiting.remove(fault)
                 return fault
         return None
+
+    def keeps_out(self, about: Wire) -> bool:
+        """Tell whether a client cannot reach the server."""
+        return any(match(about) for match in self.cut_off)
 
     def take_refused_resume(self) -> bool:
         """Tell whether the resume at hand must be refused."""

@@ -6,13 +6,16 @@ Source: ably/specification 6.1 (RTN15, RTN16, RTL), ably/docs "Connection state 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .auth import Identity, Key, create_connection_key, identify, read_connection_key
+from .auth import WILDCARD, Identity, Key, identify
 from .channels import Attachment
-from .faults import FaultRules
+from .faults import FaultRules, Match
 from .limits import Limits, Meter
-from .protocol import MAX_IDLE_MS, Connection, Session
+from .presence import Actor, Presence
+from .protocol import MAX_IDLE_MS, Connection
+from .sessions import PRESENCE_GRACE_MS, Session, Sessions
 from .store import Author, Channel, Operation
-from .wire import AblyError, Action, MessageAction, Wire, size_of, text
+from .tokens import TokenIssuer
+from .wire import AblyError, Action, Flag, MessageAction, Wire, size_of, text
 
 MIN_VERSION = 2
 ROLLUP_MS = 40
@@ -24,9 +27,10 @@ _RIGHTS = {MessageAction.UPDATE: "update", MessageAction.APPEND: "update", Messa
 
 @dataclass
 class _Live:
-    """A channel in use: who is attached, and how much it takes in."""
+    """A channel in use: who is present, who is attached, and how much it takes in."""
 
     channel: Channel
+    presence: Presence
     messages: Meter
     data: Meter
     attachments: list[Attachment[Connection]] = field(default_factory=list[Attachment[Connection]])
@@ -44,6 +48,7 @@ class Hub:
         rollup_ms: rollup window of connections that name none.
         rollup_overtakes: True lets other publishes overtake held appends, as on Ably; False keeps their order.
         connection_state_ttl_ms: how long sessions and missed messages are kept for a client that is away.
+        presence_grace_ms: how long members stay present whose client is away.
     """
 
     key: Key
@@ -53,6 +58,7 @@ class Hub:
     rollup_ms: int = ROLLUP_MS
     rollup_overtakes: bool = True
     connection_state_ttl_ms: int = 120_000
+    presence_grace_ms: int = PRESENCE_GRACE_MS
     faults: FaultRules = field(default_factory=FaultRules)
     connections: set[Connection] = field(default_factory=set[Connection])
     connections_total: int = 0
@@ -61,7 +67,9 @@ class Hub:
         """Start with no channels and no sessions."""
         self._series = f"loc{self.new_id()}"
         self._live: dict[str, _Live] = {}
-        self._sessions: dict[str, Session] = {}
+        self.tokens = TokenIssuer(self.key)
+        ttl_ms, grace_ms = self.connection_state_ttl_ms, self.presence_grace_ms
+        self._sessions = Sessions(self.key, self._series, self.new_id, ttl_ms, grace_ms)
 
     # Connections
 
@@ -73,18 +81,20 @@ class Hub:
             now: milliseconds since the epoch.
         """
         self.connections_total += 1
-        params: Wire = {key: value for key, value in query.items() if key not in _SECRETS}
+        params = public(query)
+        self._part(now)
         try:
             identity = self._identify(query, now)
-            session, resume_error = self._session(query.get("resume") or query.get("recover"), identity, now)
+            session, resume_error = self._resume(query, identity, now)
         except AblyError as error:
             refused = Connection(self, Session(""), Identity(None, ()), params, now)
             refused.close(Action.ERROR, error)
             return refused
         connection = Connection(self, session, identity, params, now)
-        session.connection, session.expires = connection, None
+        session.connection = connection
         self.connections.add(connection)
-        connection.send(self._connected(connection, resume_error))
+        connected = self.connected(connection)
+        connection.send(connected | ({"error": resume_error.to_wire()} if resume_error else {}))
         return connection
 
     def disconnected(self, connection: Connection, now: int) -> None:
@@ -92,23 +102,38 @@ class Hub:
         connection.lost(now)
         self.connections.discard(connection)
         if connection.session.connection is connection:
-            connection.session.connection = None
-            connection.session.expires = now + self.connection_state_ttl_ms
+            self._sessions.away(connection.session, connection.params, now)
 
-    def end(self, session: Session) -> None:
-        """Forget a session whose client said goodbye."""
-        self._sessions.pop(session.connection_id, None)
+    def end(self, session: Session, now: int) -> None:
+        """Forget a session whose client said goodbye; its members leave."""
+        self._sessions.end(session)
+        self.depart(session, now)
+
+    def renewed(self, before: Identity, token: str | None, now: int) -> Identity:
+        """Give the identity of a connection that shows another token.
+
+        Raises:
+            AblyError: as `identify`, and 40102 if the token is for another client id.
+        """
+        identity = identify(self.key, given_key=None, token=token, now=now)
+        if identity.client_id == WILDCARD and before.client_id is not None:
+            identity = identity.claiming(before.client_id)
+        if identity.client_id != before.client_id:
+            raise AblyError(40102, 401, "unable to accept the token; it is for another clientId than the connection's")
+        return identity
 
     def tick(self, now: int) -> None:
-        """Do what is due on every connection."""
+        """Do what is due on every connection, and let those leave whose clients are away for too long."""
+        self._part(now)
         for connection in self.connections:
             if connection.ending is None and connection.next_due() <= now:
                 connection.tick(now)
 
     def next_due(self) -> int | None:
         """Give the time of the next tick."""
-        alive = (connection for connection in self.connections if connection.ending is None)
-        return min((connection.next_due() for connection in alive), default=None)
+        due = [connection.next_due() for connection in self.connections if connection.ending is None]
+        leaving = self._sessions.next_due()
+        return min(due if leaving is None else [*due, leaving], default=None)
 
     def rollup_window(self, params: Wire) -> int:
         """Give the rollup window that a connection gets, in milliseconds."""
@@ -123,37 +148,17 @@ class Hub:
         identity = identify(self.key, given_key=query.get("key"), token=token, now=now)
         return identity.claiming(query.get("clientId"))
 
-    def _session(self, connection_key: str | None, identity: Identity, now: int) -> tuple[Session, AblyError | None]:
-        """Give the session to resume, or a new one with the reason why it could not be resumed."""
-        self._sessions = {
-            name: session
-            for name, session in self._sessions.items()
-            if session.expires is None or session.expires > now
-        }
-        connection_id, error = self.new_id(), None
-        if connection_key:
-            try:
-                connection_id = self._resumable(connection_key, identity)
-            except AblyError as refused:
-                if refused.code != 80018:
-                    raise
-                error = refused
-        session = self._sessions.setdefault(connection_id, Session(connection_id))
-        if session.connection:
-            session.connection.supersede(now)
-        return session, error
+    def _resume(self, query: Mapping[str, str], identity: Identity, now: int) -> tuple[Session, AblyError | None]:
+        wanted = query.get("resume") or query.get("recover")
+        if wanted and self.faults.take_refused_resume():
+            session, _ = self._sessions.open(None, identity, now)
+            return session, AblyError(80018, 400, "unable to resume; a fault was asked for")
+        return self._sessions.open(wanted, identity, now)
 
-    def _resumable(self, connection_key: str, identity: Identity) -> str:
-        if self.faults.take_refused_resume():
-            raise AblyError(80018, 400, "unable to resume; a fault was asked for")
-        connection_id, client_id = read_connection_key(self.key, connection_key)
-        if client_id != identity.client_id:
-            raise AblyError(40102, 401, "unable to resume; the connection belongs to another clientId")
-        return connection_id
-
-    def _connected(self, connection: Connection, resume_error: AblyError | None) -> Wire:
+    def connected(self, connection: Connection) -> Wire:
+        """Write CONNECTED: the first frame of a connection, and the answer to a renewed token."""
         identity = connection.identity
-        connection_key = create_connection_key(self.key, connection.id, identity.client_id)
+        connection_key = self._sessions.connection_key(connection.session, identity)
         details: Wire = {
             "connectionKey": connection_key,
             "maxMessageSize": self.limits.message_bytes,
@@ -168,7 +173,7 @@ class Hub:
             details["clientId"] = identity.client_id
         frame: Wire = {"action": int(Action.CONNECTED), "connectionId": connection.id, "connectionKey": connection_key}
         frame["connectionDetails"] = details
-        return frame | ({"error": resume_error.to_wire()} if resume_error else {})
+        return frame
 
     # Channels
 
@@ -196,6 +201,60 @@ class Hub:
     def detach(self, attachment: Attachment[Connection]) -> None:
         """Deliver no more to an attachment."""
         self._live[attachment.bare].attachments.remove(attachment)
+
+    # Presence
+
+    def presence(self, name: str) -> Presence:
+        """Give who is present on a channel."""
+        return self._live[name].presence if name in self._live else Presence(None)
+
+    def act(self, name: str, items: Sequence[Wire], clients: Sequence[str], actor: Actor, now: int) -> None:
+        """Let members of a connection enter, update or leave, and tell the others.
+
+        Raises:
+            AblyError: as `Presence.apply`, and 40009 for too much data.
+        """
+        if size_of(items) > self.limits.message_bytes:
+            raise AblyError(40009, 413, "unable to act on presence; its data is larger than the limit; send less")
+        live = self._use(name, now)
+        self._announce(live, live.presence.apply(items, clients, actor, now))
+
+    def depart(self, session: Session, now: int, name: str | None = None) -> None:
+        """Let the members of a session leave one channel, or all, and tell the others."""
+        for live in self._live.values() if name is None else [self._live[name]]:
+            members = live.presence.members(connection_id=session.connection_id)
+            self._announce(live, live.presence.remove(members, self.new_id, now))
+
+    def lapse(self, match: Match | None, now: int) -> None:
+        """Let members leave now whose clients are away."""
+        away = {session.connection_id for session in self._sessions.absent}
+        for name, live in self._live.items():
+            members = [member for member in live.presence.members() if member["connectionId"] in away]
+            gone = [member for member in members if match is None or match({**member, "channel": name})]
+            self._announce(live, live.presence.remove(gone, self.new_id, now))
+
+    def occupancy(self, name: str) -> Wire:
+        """Count who uses a channel, and how."""
+        attachments = self.attachments_of(name)
+        by = {mode: {a.owner.id for a in attachments if mode in a.modes} for mode in Flag}
+        return {
+            "connections": len({attachment.owner.id for attachment in attachments}),
+            "publishers": len(by[Flag.PUBLISH]),
+            "subscribers": len(by[Flag.SUBSCRIBE]),
+            "presenceConnections": len(by[Flag.PRESENCE]),
+            "presenceSubscribers": len(by[Flag.PRESENCE_SUBSCRIBE]),
+            "presenceMembers": len(self.presence(name).members()),
+        }
+
+    def _part(self, now: int) -> None:
+        for session in self._sessions.leaving(now):
+            self.depart(session, now)
+
+    def _announce(self, live: _Live, events: Sequence[Wire]) -> None:
+        for attachment in live.attachments if events else ():
+            attachment.owner.announce(attachment, events)
+
+    # Messages
 
     def check(self, identity: Identity, name: str, messages: Sequence[Wire]) -> None:
         """Check what can be checked before the rate limits.
@@ -281,9 +340,15 @@ class Hub:
     def _use(self, name: str, now: int) -> _Live:
         if name not in self._live:
             limits = self.limits
-            channel = Channel(name, self._series, now)
-            self._live[name] = _Live(channel, Meter(limits.channel_messages_per_s), Meter(limits.channel_bytes_per_s))
+            channel, presence = Channel(name, self._series, now), Presence(limits.presence_members)
+            messages, data = Meter(limits.channel_messages_per_s), Meter(limits.channel_bytes_per_s)
+            self._live[name] = _Live(channel, presence, messages, data)
         return self._live[name]
+
+
+def public(query: Mapping[str, str]) -> Wire:
+    """Give the parameters of a URL without its secrets."""
+    return {key: value for key, value in query.items() if key not in _SECRETS}
 
 
 def _action(message: Wire) -> MessageAction:

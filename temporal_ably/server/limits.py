@@ -28,6 +28,8 @@ class Limits:
     """Bytes into a channel."""
     channels_per_connection: int | None = None
     """Attached channels of a connection."""
+    presence_members: int | None = 200
+    """Members present on a channel."""
 
     @classmethod
     def real(cls) -> "Limits":

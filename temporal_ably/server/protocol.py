@@ -1,36 +1,34 @@
 """One realtime connection: frames in, frames out. Pure: time comes in as milliseconds.
 
-Rules that clients depend on: one ACK or NACK for each received frame, in order (`acks.py`); ATTACHED comes before any
-message of its channel, and both always carry a channelSerial; an append goes out as a delta only to an attachment that
+Rules that clients depend on: ATTACHED comes before any message of its channel, and both always carry a channelSerial;
+members follow ATTACHED at once, since clients wait for them; an append goes out as a delta only to an attachment that
 was sent the message before (`channels.py`).
 
-Source: ably/specification 6.1 (RTN, RTL), ably-js 2.28, ably-python 3.1.4.
+Source: ably/specification 6.1 (RTN, RTL, RTP18), ably-js 2.28, ably-python 3.1.4.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from .acks import AckQueue, Ledger, Outcome, merge
+from .acks import merge
 from .auth import Identity
-from .channels import Attachment, granted_modes, known_params, parse_name
-from .faults import FaultKind
-from .limits import Meter
-from .rollup import Held, Rollup
+from .channels import Attachment, attached_frame, granted_modes, known_params, parse_name, wanted_modes
+from .intake import Intake
+from .renewal import Renewal
 from .store import Operation, Replay
-from .wire import AblyError, Action, Flag, MessageAction, Wire, as_wire, messages_in, number, size_of, text
+from .wire import AblyError, Action, Flag, Wire, as_wire, number, size_of, text
 
 if TYPE_CHECKING:
     from .hub import Hub
+    from .sessions import Session
 
 HEARTBEAT_MS = 10_000
 MAX_IDLE_MS = 15_000
 OUTBOX_BYTES = 8 * 1024 * 1024
 _FRAME_BYTES = 256
 """Rough size of a frame without its messages."""
-_FLOOD_FACTOR = 20
 
 
 class Ending(Enum):
@@ -40,21 +38,10 @@ class Ending(Enum):
     ABORT = "abort now"
 
 
-@dataclass(slots=True)
-class Session:
-    """What outlives a socket."""
-
-    connection_id: str
-    ledger: Ledger = field(default_factory=Ledger)
-    connection: "Connection | None" = None
-    expires: int | None = None
-    """Milliseconds; set while no socket is open."""
-
-
 class Connection:
     """State machine of one connected client."""
 
-    def __init__(self, hub: "Hub", session: Session, identity: Identity, params: Wire, now: int) -> None:
+    def __init__(self, hub: "Hub", session: "Session", identity: Identity, params: Wire, now: int) -> None:
         """Start with nothing attached."""
         self.session = session
         self.identity = identity
@@ -65,21 +52,19 @@ class Connection:
         self._outbox: list[Wire] = []
         self._outbox_bytes = 0
         self._last_output = now
-        self._acks = AckQueue()
-        self._rollup = Rollup(hub.rollup_window(params), self._publish_held)
-        rate = hub.limits.connection_messages_per_s
-        self._meter = Meter(rate)
-        self._flood = Meter(rate and rate * _FLOOD_FACTOR)
+        self._renewal = Renewal(identity.expires, now)
+        self._intake = Intake(hub, self)
         self._handlers: dict[int, Callable[[Wire, int], None]] = {
             Action.HEARTBEAT: self._heartbeat,
             Action.DISCONNECT: self._disconnect,
             Action.CLOSE: self._close,
             Action.ATTACH: self._attach,
             Action.DETACH: self._detach,
-            Action.MESSAGE: self._message,
-            Action.PRESENCE: self._unsupported,
-            Action.OBJECT: self._unsupported,
-            Action.ANNOTATION: self._unsupported,
+            Action.MESSAGE: self._intake.message,
+            Action.PRESENCE: self._intake.presence,
+            Action.AUTH: self._auth,
+            Action.OBJECT: self._intake.unsupported,
+            Action.ANNOTATION: self._intake.unsupported,
         }
 
     @property
@@ -130,23 +115,38 @@ class Connection:
             self._release_acks(now)
 
     def tick(self, now: int) -> None:
-        """Do what is due: rolled up appends, delayed ACKs, heartbeat, token expiry."""
-        self._rollup.tick(now)
+        """Do what is due: rolled up appends, delayed ACKs, heartbeat, renewal and expiry of the token."""
+        self._intake.tick(now)
         self._release_acks(now)
-        if self.identity.expires is not None and self.identity.expires <= now:
+        if self._renewal.expired(now):
             self.close(Action.DISCONNECTED, AblyError(40142, 401, "unable to go on; the token has expired; renew it"))
+        elif self._renewal.asks(now):
+            self.send({"action": int(Action.AUTH)})
         elif self._last_output + HEARTBEAT_MS <= now:
             self._last_output = now
             self.send({"action": int(Action.HEARTBEAT)})
 
     def next_due(self) -> int:
         """Give the time of the next tick."""
-        due = (self.identity.expires, self._rollup.next_due(), self._acks.next_due())
-        return min([self._last_output + HEARTBEAT_MS, *(at for at in due if at is not None)])
+        renewal = self._renewal.next_due()
+        due = [self._last_output + HEARTBEAT_MS, *self._intake.next_due()]
+        return min(due if renewal is None else [*due, renewal])
+
+    def ask_for_token(self, now: int) -> None:
+        """Ask the client for another token now, as some time before its token expires; not where it has a key."""
+        self._renewal.hurry(now)
+        self.tick(now)
+
+    def modes(self, bare: str) -> Flag:
+        """Give the modes in which a channel is attached, under whatever names; none if it is not."""
+        granted = Flag.NONE
+        for attachment in self.attachments.values():
+            granted |= attachment.modes if attachment.bare == bare else Flag.NONE
+        return granted
 
     def lost(self, now: int) -> None:
         """Take note that the socket is gone: what rollup holds still counts as published."""
-        self._rollup.flush(now)
+        self._intake.flush(now)
         for name in list(self.attachments):
             self._drop(name)
 
@@ -159,9 +159,9 @@ class Connection:
     def fail_channel(self, name: str, error: AblyError, now: int) -> None:
         """Fail one channel, after its held publishes are settled: ably-python would await them forever."""
         if name in self.attachments:
-            self._rollup.flush(now, self.attachments[name].bare)
+            self._intake.flush(now, self.attachments[name].bare)
             self._release_acks(now)
-        self._drop(name)
+        self._leave(name, now)
         self.send({"action": int(Action.ERROR), "channel": name, "error": error.to_wire()})
 
     def deliver(self, attachment: "Attachment[Connection]", operations: Sequence[Operation]) -> None:
@@ -169,6 +169,12 @@ class Connection:
         own = operations[0].origin == self.id and self.params.get("echo") == "false"
         if Flag.SUBSCRIBE in attachment.modes and not own:
             self._send_messages(attachment, operations, operations[0].position)
+
+    def announce(self, attachment: "Attachment[Connection]", events: Sequence[Wire]) -> None:
+        """Send presence events of one connection to one attachment; of its own members a client hears always."""
+        if Flag.PRESENCE_SUBSCRIBE in attachment.modes or events[0]["connectionId"] == self.id:
+            frame: Wire = {"action": int(Action.PRESENCE), "channel": attachment.name, "presence": list(events)}
+            self.send(frame | {"timestamp": events[0]["timestamp"]}, _FRAME_BYTES + size_of(events))
 
     def _send_messages(
         self, attachment: "Attachment[Connection]", operations: Sequence[Operation], position: str
@@ -185,13 +191,36 @@ class Connection:
         self.send(answer | ({"id": frame["id"]} if "id" in frame else {}))
 
     def _close(self, _frame: Wire, now: int) -> None:
-        self._rollup.flush(now)
+        self._intake.flush(now)
         self._release_acks(now)
-        self._hub.end(self.session)
+        self._hub.end(self.session, now)
         self.close(Action.CLOSED)
 
     def _disconnect(self, _frame: Wire, _now: int) -> None:
         self.ending = Ending.CLOSE
+
+    def _auth(self, frame: Wire, now: int) -> None:
+        token = text(as_wire(frame.get("auth") or {}), "accessToken")
+        try:
+            self.identity = self._hub.renewed(self.identity, token, now)
+        except AblyError as error:
+            self.close(Action.ERROR, error)
+            return
+        self._renewal = Renewal(self.identity.expires, now)
+        self.send(self._hub.connected(self))
+        for attachment in list(self.attachments.values()):
+            self._grant_anew(attachment, now)
+
+    def _grant_anew(self, attachment: "Attachment[Connection]", now: int) -> None:
+        try:
+            modes = granted_modes(self.identity, attachment.bare, attachment.wanted)
+        except AblyError as error:
+            self.fail_channel(attachment.name, error, now)
+            return
+        if modes != attachment.modes:
+            attachment.modes = modes
+            position = self._hub.channel(attachment.bare, now).position
+            self._attached(attachment, Replay(position, resumed=True, operations=()), lost=False)
 
     def _attach(self, frame: Wire, now: int) -> None:
         name = text(frame, "channel") or ""
@@ -204,8 +233,9 @@ class Connection:
         bare, qualifiers = parse_name(name)
         params = qualifiers | as_wire(frame.get("params") or {})
         flags = Flag(number(frame, "flags"))
-        modes = granted_modes(self.identity, bare, params, flags)
-        attachment = Attachment[Connection](self, name, bare, modes, known_params(params))
+        wanted = wanted_modes(params, flags)
+        modes = granted_modes(self.identity, bare, wanted)
+        attachment = Attachment[Connection](self, name, bare, wanted, modes, known_params(params))
         channel = self._hub.channel(bare, now)
         serial = text(frame, "channelSerial")
         present = self.attachments.get(name)
@@ -231,16 +261,15 @@ class Connection:
         self._hub.attach(attachment)
 
     def _attached(self, attachment: "Attachment[Connection]", replay: Replay, *, lost: bool) -> None:
-        flags = attachment.modes | (Flag.RESUMED if replay.resumed else Flag.NONE)
-        flags |= Flag.HAS_BACKLOG if replay.operations else Flag.NONE
-        frame: Wire = {"action": int(Action.ATTACHED), "channel": attachment.name, "flags": int(flags)}
-        frame["channelSerial"] = replay.start
-        if attachment.params:
-            frame["params"] = attachment.params
-        if lost:
-            error = AblyError(90003, 404, "unable to recover the channel; its messages are no longer retained")
-            frame["error"] = error.to_wire()
-        self.send(frame)
+        pages: Sequence[Sequence[Wire]] = ()
+        if Flag.PRESENCE_SUBSCRIBE in attachment.modes:
+            pages = self._hub.presence(attachment.bare).pages()
+        self.send(attached_frame(attachment, replay, lost=lost, present=bool(pages)))
+        sync_id = self._hub.new_id() if pages else ""
+        for count, page in enumerate(pages, 1):
+            cursor = "" if count == len(pages) else count
+            frame: Wire = {"action": int(Action.SYNC), "channel": attachment.name, "presence": page}
+            self.send(frame | {"channelSerial": f"{sync_id}:{cursor}"}, _FRAME_BYTES + size_of(page))
 
     def _replay(self, attachment: "Attachment[Connection]", replay: Replay, position: str, *, rewound: bool) -> None:
         """Send a backlog. Its channelSerials rise, so that a client that is cut off within can resume within.
@@ -257,90 +286,23 @@ class Connection:
         for at, batch in groupby(replay.operations, lambda operation: operation.position):
             self._send_messages(attachment, list(batch), at)
 
-    def _detach(self, frame: Wire, _now: int) -> None:
+    def _detach(self, frame: Wire, now: int) -> None:
         name = text(frame, "channel") or ""
-        self._drop(name)
+        self._leave(name, now)
         self.send({"action": int(Action.DETACHED), "channel": name})
 
-    def _drop(self, name: str) -> None:
+    def _leave(self, name: str, now: int) -> None:
+        """Drop an attachment for good; with the last one of a channel its members go."""
+        attachment = self._drop(name)
+        if attachment and not self.modes(attachment.bare):
+            self._hub.depart(self.session, now, attachment.bare)
+
+    def _drop(self, name: str) -> "Attachment[Connection] | None":
         attachment = self.attachments.pop(name, None)
         if attachment:
             self._hub.detach(attachment)
-
-    def _unsupported(self, frame: Wire, _now: int) -> None:
-        error = AblyError(40000, 400, "unable to act; this local server has no presence, objects or annotations")
-        self._acks.add(Outcome(number(frame, "msgSerial"), 0, error=error))
-
-    def _message(self, frame: Wire, now: int) -> None:
-        outcome = Outcome(number(frame, "msgSerial"), hash(repr((frame.get("channel"), frame.get("messages")))))
-        known = self.session.ledger.earlier(outcome)
-        if known:
-            self._acks.add(known)
-            return
-        try:
-            acknowledged = self._publish_or_suffer(frame, outcome, now)
-        except AblyError as error:
-            outcome.error = error
-            acknowledged = True
-        if acknowledged:
-            self._acks.add(outcome)
-
-    def _publish_or_suffer(self, frame: Wire, outcome: Outcome, now: int) -> bool:
-        """Publish a frame, or do what a fault wants instead; tell whether it is to be acknowledged."""
-        bare, _ = parse_name(text(frame, "channel") or "")
-        messages = messages_in(frame.get("messages") or [])
-        self._check_flood(len(messages), now)
-        fault = self._hub.faults.take(bare, messages)
-        kind = fault.kind if fault else None
-        if fault and fault.kind is FaultKind.REFUSE and fault.error:
-            raise fault.error
-        if fault and fault.kind is FaultKind.DELAY:
-            outcome.not_before = now + fault.delay_ms
-        if fault is None or fault.kind is FaultKind.DELAY or fault.apply:
-            self._publish(bare, messages, outcome, now)
-            self.session.ledger.remember(outcome)
-        if kind is FaultKind.CUT:
-            self.abort()
-        return kind not in (FaultKind.CUT, FaultKind.IGNORE)
-
-    def _check_flood(self, count: int, now: int) -> None:
-        if not self._flood.take(count, now):
-            error = AblyError(42921, 429, "unable to go on; the connection's rate limit was exceeded by far")
-            self.close(Action.ERROR, error)
-            raise error
-
-    def _publish(self, bare: str, messages: list[Wire], outcome: Outcome, now: int) -> None:
-        modes = [attachment.modes for attachment in self.attachments.values() if attachment.bare == bare]
-        if modes and not any(Flag.PUBLISH in granted for granted in modes):
-            raise AblyError(40165, 401, "unable to publish; the channel was attached without the publish mode")
-        if len(messages) == 1 and messages[0].get("action") == MessageAction.APPEND:
-            self._hub.check(self.identity, bare, messages)
-            self._rollup.append(bare, messages[0], outcome, now)
-            if outcome.error:
-                raise outcome.error
-            return
-        if not self._hub.rollup_overtakes:
-            self._rollup.flush(now, bare)
-        self._take(len(messages), now)
-        outcome.serials = self._hub.publish(bare, messages, self.identity, self.id, now)
-
-    def _publish_held(self, held: Held[Outcome], now: int) -> None:
-        """Publish what rollup lets go; of joined appends only the last has a version serial of its own."""
-        serials: Sequence[str | None] = ()
-        error: AblyError | None = None
-        try:
-            self._take(1, now)
-            serials = self._hub.publish(held.channel, [held.message], self.identity, self.id, now)
-        except AblyError as refused:
-            error = refused
-        for outcome in held.tickets:
-            outcome.error = error
-            outcome.serials = None if error else serials if outcome is held.tickets[-1] else (None,)
-
-    def _take(self, count: int, now: int) -> None:
-        if not self._meter.take(count, now):
-            raise AblyError(42911, 429, "unable to publish; the connection's message rate was exceeded; slow down")
+        return attachment
 
     def _release_acks(self, now: int) -> None:
-        for frame in self._acks.release(now):
+        for frame in self._intake.release(now):
             self.send(frame)

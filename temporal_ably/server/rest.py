@@ -13,15 +13,16 @@ from urllib.parse import quote, unquote_plus, urlencode
 
 from .auth import Identity, identify
 from .channels import parse_name
-from .hub import Hub
+from .hub import Hub, public
+from .presence import PresenceQuery
 from .store import Channel, HistoryQuery
 from .wire import AblyError, Format, Wire, as_wire, decode, encode, message_out, messages_in, text
 
 _MAX_LIMIT = 1000
 _MSGPACK = "application/x-msgpack"
 _ASKED_WITH = "authorization, content-type, accept, x-ably-version, ably-agent, x-ably-clientid, x-ably-lib"
-_PRIVATE = frozenset({"key", "access_token", "rnd", "envelope"})
-"""Query parameters that do not belong in a link."""
+_PRIVATE = frozenset({"rnd", "envelope"})
+"""Query parameters that do not belong in a link, besides secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,20 @@ def respond(hub: Hub, request: Request, now: int) -> Response:
     """Answer a request; errors are answers too."""
     if request.method == "OPTIONS":  # A browser asks before it sends credentials, and does so without any.
         return Response(204, b"", {})
-    wire_format = _accepted(request)
     try:
-        answer = _route(hub, request, wire_format, now)
+        return _encoded(_route(hub, request, now), request)
     except AblyError as error:
-        headers = {"X-Ably-Errorcode": str(error.code), "X-Ably-Errormessage": error.message}
-        answer = _Answer({"error": error.to_wire()}, error.status, headers)
+        return refusal(request, error)
+
+
+def refusal(request: Request, error: AblyError) -> Response:
+    """Write an error as an answer."""
+    headers = {"X-Ably-Errorcode": str(error.code), "X-Ably-Errormessage": error.message}
+    return _encoded(_Answer({"error": error.to_wire()}, error.status, headers), request)
+
+
+def _encoded(answer: _Answer, request: Request) -> Response:
+    wire_format = _accepted(request)
     content_type = _MSGPACK if wire_format == "msgpack" else "application/json"
     return Response(answer.status, encode(answer.value, wire_format), {"Content-Type": content_type, **answer.headers})
 
@@ -99,33 +108,64 @@ def authenticate(hub: Hub, request: Request, now: int) -> Identity:
         AblyError: as `identify`.
     """
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    key, token = request.query.get("key"), request.query.get("access_token")
+    key, token = request.query.get("key"), request.query.get("access_token") or request.query.get("accessToken")
     if scheme.lower() == "basic":
         key = _unbase64(value)
     elif scheme.lower() == "bearer":
-        token = value if value.count(".") == 2 else _unbase64(value)
+        token = value if "." in value else _unbase64(value)
     return identify(hub.key, given_key=key, token=token, now=now)
 
 
-def _route(hub: Hub, request: Request, wire_format: Format, now: int) -> _Answer:
+def about(hub: Hub, request: Request, now: int) -> Wire:
+    """Give what is known of who asks: the parameters of the URL without secrets, and `clientId`."""
+    params = public(request.query)
+    try:
+        client_id = authenticate(hub, request, now).claiming(_claimed_client_id(request)).client_id
+    except AblyError:
+        return params
+    return {**params, "clientId": client_id}
+
+
+def _route(hub: Hub, request: Request, now: int) -> _Answer:
     parts = [unquote_plus(part) for part in request.path.strip("/").split("/")]
     match request.method, *parts:
         case "GET", "time":
             return _Answer([now])
-        case "POST", "channels", name, "messages":
+        case "POST", "keys", key_name, "requestToken":
+            return _request_token(hub, key_name, request, now)
+        case method, "channels", name, "messages" | "history" as word, *rest:
+            return _route_messages(hub, name, request, now, (method, word, *rest))
+        case "GET", "channels", name:
+            return _status(hub, name, request, now)
+        case "GET", "channels", name, "presence":
+            return _members(hub, name, request, now)
+        case "GET", "channels", name, "presence", "history":
+            return _presence_history(hub, name, request, now)
+        case _:
+            raise _unknown()
+
+
+def _route_messages(hub: Hub, name: str, request: Request, now: int, parts: tuple[str, ...]) -> _Answer:
+    wire_format = _accepted(request)
+    match parts:
+        case "POST", "messages":
             return _publish(hub, name, request, now)
-        case "GET", "channels", name, "messages" | "history" as word:
+        case "GET", word:
             return _history(_readable(hub, name, request, now), word, request, wire_format)
-        case "GET", "channels", name, "messages", serial:
+        case "GET", "messages", serial:
             found = _readable(hub, name, request, now).find(serial)
             return _Answer(message_out(found.full(), wire_format))
-        case "GET", "channels", name, "messages", serial, "versions":
+        case "GET", "messages", serial, "versions":
             versions = [op.full() for op in _readable(hub, name, request, now).versions(serial)]
             return _Answer(_rows(versions, wire_format), headers=_links("versions", request, None))
-        case "PATCH", "channels", name, "messages", serial:
+        case "PATCH", "messages", serial:
             return _change(hub, name, serial, request, now)
         case _:
-            raise AblyError(40400, 404, "unable to find the resource; this local server has no such path")
+            raise _unknown()
+
+
+def _unknown() -> AblyError:
+    return AblyError(40400, 404, "unable to find the resource; this local server has no such path")
 
 
 def _readable(hub: Hub, name: str, request: Request, now: int) -> Channel:
@@ -162,7 +202,7 @@ def _history(channel: Channel, word: str, request: Request, wire_format: Format)
             start=_whole(query, "start", 0) or 0,
             end=_whole(query, "end", None),
             forwards=query.get("direction") == "forwards",
-            limit=min(_whole(query, "limit", 100) or 100, _MAX_LIMIT),
+            limit=_limit(query),
             upto=query.get("from_serial") or query.get("fromSerial"),
             after=query.get("cursor"),
         )
@@ -171,9 +211,50 @@ def _history(channel: Channel, word: str, request: Request, wire_format: Format)
     return _Answer(_rows([operation.full() for operation in page], wire_format), headers=links)
 
 
+def _status(hub: Hub, name: str, request: Request, now: int) -> _Answer:
+    bare, _ = parse_name(name)
+    authenticate(hub, request, now).require(bare, "channel-metadata")
+    metrics = hub.occupancy(bare)
+    status: Wire = {"isActive": any(metrics.values()), "occupancy": {"metrics": metrics}}
+    return _Answer({"channelId": bare, "name": bare, "status": status})
+
+
+def _members(hub: Hub, name: str, request: Request, now: int) -> _Answer:
+    bare, _ = parse_name(name)
+    authenticate(hub, request, now).require(bare, "presence", "subscribe")
+    query = request.query
+    members = hub.presence(bare).members(query.get("clientId"), query.get("connectionId"))
+    start, limit = _whole(query, "cursor", 0) or 0, _limit(query)
+    links = _links("presence", request, str(start + limit) if len(members) > start + limit else None)
+    return _Answer(_rows(members[start : start + limit], _accepted(request)), headers=links)
+
+
+def _presence_history(hub: Hub, name: str, request: Request, now: int) -> _Answer:
+    bare, _ = parse_name(name)
+    authenticate(hub, request, now).require(bare, "history")
+    query = request.query
+    page, more = hub.presence(bare).history(
+        PresenceQuery(
+            start=_whole(query, "start", 0) or 0,
+            end=_whole(query, "end", None),
+            forwards=query.get("direction") == "forwards",
+            limit=_limit(query),
+            after=_whole(query, "cursor", None),
+        )
+    )
+    links = _links("history", request, str(page[-1][0]) if more else None)
+    return _Answer(_rows([event for _, event in page], _accepted(request)), headers=links)
+
+
+def _request_token(hub: Hub, key_name: str, request: Request, now: int) -> _Answer:
+    body = as_wire(_body(request))
+    trusted = "mac" not in body and authenticate(hub, request, now).expires is None
+    return _Answer(hub.tokens.issue(key_name, body, now, trusted=trusted), 201)
+
+
 def _links(word: str, request: Request, cursor: str | None) -> Mapping[str, str]:
-    """Write the Link header of a page; the cursor is the serial that the next page comes after."""
-    here = {name: value for name, value in request.query.items() if name not in _PRIVATE}
+    """Write the Link header of a page; the cursor tells where the next page begins."""
+    here = {name: str(value) for name, value in public(request.query).items() if name not in _PRIVATE}
     first = {name: value for name, value in here.items() if name != "cursor"}
     targets = [("first", first), ("current", here)]
     if cursor is not None:
@@ -188,6 +269,10 @@ def _write_query(query: Mapping[str, str]) -> str:
 
 def _rows(messages: Sequence[Wire], wire_format: Format) -> list[Wire]:
     return [message_out(message, wire_format) for message in messages]
+
+
+def _limit(query: Mapping[str, str]) -> int:
+    return min(_whole(query, "limit", 100) or 100, _MAX_LIMIT)
 
 
 def _whole(query: Mapping[str, str], name: str, default: int | None) -> int | None:

@@ -40,6 +40,8 @@ class Action(IntEnum):
     DETACHED = 13
     PRESENCE = 14
     MESSAGE = 15
+    SYNC = 16
+    AUTH = 17
     OBJECT = 19
     ANNOTATION = 21
 
@@ -53,10 +55,21 @@ class MessageAction(IntEnum):
     APPEND = 5
 
 
+class PresenceAction(IntEnum):
+    """Actions of the items inside a PRESENCE or SYNC frame."""
+
+    ABSENT = 0
+    PRESENT = 1
+    ENTER = 2
+    LEAVE = 3
+    UPDATE = 4
+
+
 class Flag(IntFlag):
     """Flags of ATTACH and ATTACHED; from PRESENCE on they are channel modes."""
 
     NONE = 0
+    HAS_PRESENCE = 1 << 0
     HAS_BACKLOG = 1 << 1
     RESUMED = 1 << 2
     ATTACH_RESUME = 1 << 5
@@ -148,7 +161,7 @@ def number(source: Mapping[str, object], key: str) -> int:
 
 
 def messages_in(body: object) -> list[Wire]:
-    """Read one message or an array of messages, data in its inner form.
+    """Read one message or presence item, or an array of them, data in its inner form.
 
     Raises:
         AblyError: 40000 for a wrong shape, 40013 for data of an unsupported type.
@@ -189,10 +202,10 @@ def message_out(message: Wire, wire_format: Format) -> Wire:
 
 def frame_out(frame: Wire, wire_format: Format) -> bytes:
     """Encode a protocol frame for one peer."""
-    messages = frame.get("messages")
-    if messages is not None:
-        rows = cast("Sequence[Wire]", messages)
-        frame = {**frame, "messages": [message_out(row, wire_format) for row in rows]}
+    for key in ("messages", "presence"):
+        if key in frame:
+            rows = cast("Sequence[Wire]", frame[key])
+            frame = {**frame, key: [message_out(row, wire_format) for row in rows]}
     return encode(frame, wire_format)
 
 

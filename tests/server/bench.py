@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, cast
 
-from temporal_ably.server.auth import Key
+from temporal_ably.server.auth import EVERYTHING, Key
 from temporal_ably.server.hub import Hub
 from temporal_ably.server.limits import Limits
-from temporal_ably.server.wire import Action, Wire, as_wire
+from temporal_ably.server.wire import Action, PresenceAction, Wire, as_wire
 
 if TYPE_CHECKING:
+    from temporal_ably.server.auth import Capability
     from temporal_ably.server.protocol import Connection
 
 KEY = Key.parse("app.key:secret")
+_LIVES = itertools.count()
 START = 1_700_000_000_000
 
 
@@ -27,11 +29,13 @@ class Bench:
         mutable_messages: bool = True,
         rollup_ms: int = 0,
         rollup_overtakes: bool = True,
+        capability: Capability = EVERYTHING,
     ) -> None:
         self.now = START
-        ids = (f"id{n}" for n in itertools.count())
+        life = next(_LIVES)
+        ids = (f"id{life}x{n}" for n in itertools.count())
         self.hub = Hub(
-            key=KEY,
+            key=Key.parse(str(KEY), capability),
             new_id=lambda: next(ids),
             limits=limits or Limits(),
             mutable_messages=mutable_messages,
@@ -69,6 +73,10 @@ class Peer:
         self.connection.receive({"action": int(action), **fields}, self._bench.now)
         return self.read()
 
+    def show(self, token: str | None) -> list[Wire]:
+        """Show another token; give all that comes back."""
+        return self.send(Action.AUTH, auth={"accessToken": token})
+
     def read(self) -> list[Wire]:
         """Give the frames that wait for this client."""
         return self.connection.take_output(self._bench.now)
@@ -85,6 +93,16 @@ class Peer:
         """Publish; give all that comes back, own echo included."""
         number = next(self._serials) if serial is None else serial
         return self.send(Action.MESSAGE, channel=channel, msgSerial=number, messages=list(messages))
+
+    def act(self, action: PresenceAction, channel: str = "ai:wf", **item: object) -> list[Wire]:
+        """Enter, update or leave a channel that is attached; give all that comes back, own event included."""
+        items = [{"action": int(action), **item}]
+        return self.send(Action.PRESENCE, channel=channel, msgSerial=next(self._serials), presence=items)
+
+    def enter(self, channel: str = "ai:wf", **item: object) -> list[Wire]:
+        """Attach and enter."""
+        self.attach(channel)
+        return self.act(PresenceAction.ENTER, channel, **item)
 
     def append(self, serial: str, data: str, **fields: object) -> list[Wire]:
         """Append to a message."""
@@ -105,6 +123,17 @@ def messages_of(frames: list[Wire]) -> list[Wire]:
 def shown(frames: list[Wire]) -> list[tuple[object, object]]:
     """Give action and data of all messages."""
     return [(message["action"], message.get("data")) for message in messages_of(frames)]
+
+
+def presence_of(frames: list[Wire], action: Action = Action.PRESENCE) -> list[Wire]:
+    """Give the items of all PRESENCE frames, or of all SYNC frames."""
+    rows = [cast("list[Wire]", frame["presence"]) for frame in only(frames, action)]
+    return [item for row in rows for item in row]
+
+
+def seen(frames: list[Wire], action: Action = Action.PRESENCE) -> list[tuple[object, object, object]]:
+    """Give action, client id and data of all presence items."""
+    return [(item["action"], item["clientId"], item.get("data")) for item in presence_of(frames, action)]
 
 
 def error_of(frame: Wire) -> tuple[object, object]:

@@ -7,11 +7,15 @@ import pytest
 
 from temporal_ably.server.auth import (
     WILDCARD,
+    Capability,
     Identity,
     Key,
     create_connection_key,
     create_jwt,
+    create_token,
     identify,
+    intersect,
+    read_capability,
     read_connection_key,
 )
 from temporal_ably.server.wire import AblyError, Wire
@@ -176,13 +180,14 @@ def test_a_message_of_another_client_is_refused(identity: str | None) -> None:
 
 @pytest.mark.parametrize("client_id", ["alice", None, "*"])
 def test_a_connection_key_proves_itself(client_id: str | None) -> None:
-    assert read_connection_key(KEY, create_connection_key(KEY, "conn", client_id)) == ("conn", client_id)
+    made = create_connection_key(KEY, "conn", client_id, "life")
+    assert read_connection_key(KEY, made) == ("conn", client_id, "life")
 
 
 @pytest.mark.parametrize("forgery", ["{}x", "x{}", "", "a!\u20ac"])
 def test_a_forged_connection_key_is_refused(forgery: str) -> None:
     with pytest.raises(AblyError) as caught:
-        read_connection_key(KEY, forgery.format(create_connection_key(KEY, "conn", None)))
+        read_connection_key(KEY, forgery.format(create_connection_key(KEY, "conn", None, "life")))
     assert caught.value.code == 80018
 
 
@@ -190,3 +195,70 @@ def test_a_jwt_signature_is_no_connection_key_signature() -> None:
     body, _, signature = create_jwt(KEY, NOW, HOUR, None, None).rpartition(".")
     with pytest.raises(AblyError):
         read_connection_key(KEY, f"{body}!{signature}")
+
+
+class TestAblyToken:
+    def test_it_proves_what_it_was_issued_for(self) -> None:
+        identity = by_token(create_token(KEY, NOW, NOW + HOUR, "alice", {"ai:*": ["subscribe"]}))
+        assert (identity.client_id, identity.expires) == ("alice", NOW + HOUR)
+        assert identity.allows("ai:wf", "subscribe")
+        assert not identity.allows("ai:wf", "publish")
+
+    def test_it_does_not_look_like_a_jwt(self) -> None:
+        token = create_token(KEY, NOW, NOW + HOUR, None, {})
+        assert token.startswith("app.")
+        assert token.count(".") == 1
+
+    @pytest.mark.parametrize("forgery", ["{}x", "x{}", "app.!", "!", "app.{}"])
+    def test_a_forged_one_is_unknown(self, forgery: str) -> None:
+        with pytest.raises(AblyError) as caught:
+            by_token(forgery.format(create_token(KEY, NOW, NOW + HOUR, None, {})))
+        assert caught.value.code == 40143
+
+    def test_a_connection_key_is_no_token(self) -> None:
+        with pytest.raises(AblyError):
+            by_token(f"app.{create_connection_key(KEY, 'conn', None, 'life')}")
+
+
+class TestCapabilityOfTheKey:
+    NARROW = Key.parse("app.key:secret", {"ai:*": ["publish", "history"]})
+
+    @pytest.mark.parametrize("by", ["key", "jwt", "token"])
+    def test_nothing_allows_more(self, by: str) -> None:
+        wide = {"*": ["*"]}
+        tokens = {
+            "jwt": create_jwt(KEY, NOW, HOUR, None, wide),
+            "token": create_token(KEY, NOW, NOW + HOUR, None, wide),
+        }
+        key = str(KEY) if by == "key" else None
+        identity = identify(self.NARROW, given_key=key, token=tokens.get(by), now=NOW)
+        assert identity.allows("ai:x", "publish")
+        assert not identity.allows("ai:x", "message-update-own")
+        assert not identity.allows("other", "publish")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "given", "common"),
+    [
+        ({"a": ["*"]}, {"[*]*": ["*"]}, {"a": ["*"]}),
+        ({"b": ["y", "x"], "a": ["z"]}, {"*": ["*"]}, {"a": ["z"], "b": ["x", "y"]}),
+        ({"a:*": ["x"]}, {"a:b": ["x", "y"], "a:c:d": ["*"]}, {"a:b": ["x"], "a:c:d": ["x"]}),
+        ({"a": ["x", "y"]}, {"a": ["y", "z"], "*": ["x"]}, {"a": ["x", "y"]}),
+    ],
+    ids=str,
+)
+def test_intersection_of_capabilities(wanted: Capability, given: Capability, common: Capability) -> None:
+    found = intersect(wanted, given)
+    assert found == common
+    assert list(found) == sorted(found)
+
+
+@pytest.mark.parametrize("wanted", [{"b": ["*"]}, {"a": ["y"]}, {}, {"a": []}], ids=str)
+def test_an_empty_intersection_is_an_error(wanted: Capability) -> None:
+    with pytest.raises(AblyError) as caught:
+        intersect(wanted, {"a": ["x"]})
+    assert caught.value.code == 40160
+
+
+def test_a_single_operation_may_stand_without_a_list() -> None:
+    assert read_capability('{"a": "publish"}') == {"a": ["publish"]}

@@ -3,8 +3,15 @@ from __future__ import annotations
 import pytest
 
 from temporal_ably.server.auth import Identity
-from temporal_ably.server.channels import Attachment, granted_modes, known_params, parse_name
-from temporal_ably.server.store import Author, Channel, Operation
+from temporal_ably.server.channels import (
+    Attachment,
+    attached_frame,
+    granted_modes,
+    known_params,
+    parse_name,
+    wanted_modes,
+)
+from temporal_ably.server.store import Author, Channel, Operation, Replay
 from temporal_ably.server.wire import AblyError, Flag, MessageAction, Wire
 
 NOW = 1_700_000_000_000
@@ -18,7 +25,7 @@ def make_channel(*data: str) -> Channel:
 
 
 def attached(**params: object) -> Attachment[None]:
-    return Attachment(None, "x", "x", Flag.SUBSCRIBE, dict(params))
+    return Attachment(None, "x", "x", Flag.SUBSCRIBE, Flag.SUBSCRIBE, dict(params))
 
 
 @pytest.mark.parametrize(
@@ -58,19 +65,29 @@ def test_only_known_parameters_are_given_back() -> None:
 def test_granted_modes_are_those_asked_for_and_allowed(
     operations: list[str], params: Wire, flags: Flag, granted: Flag
 ) -> None:
-    assert granted_modes(Identity("a", ({"*": operations},)), "x", params, flags) == granted
+    assert granted_modes(Identity("a", ({"*": operations},)), "x", wanted_modes(params, flags)) == granted
 
 
 def test_by_default_all_common_modes_are_granted() -> None:
-    modes = granted_modes(Identity("*"), "x", {}, Flag.ATTACH_RESUME)
+    modes = granted_modes(Identity("*"), "x", wanted_modes({}, Flag.ATTACH_RESUME))
     assert Flag.PUBLISH | Flag.SUBSCRIBE | Flag.PRESENCE in modes
     assert Flag.ANNOTATION_SUBSCRIBE not in modes
 
 
 def test_no_mode_at_all_is_an_error() -> None:
     with pytest.raises(AblyError) as caught:
-        granted_modes(Identity("a", ({"y": ["*"]},)), "x", {}, Flag.NONE)
+        granted_modes(Identity("a", ({"y": ["*"]},)), "x", wanted_modes({}, Flag.NONE))
     assert caught.value.code == 40160
+
+
+@pytest.mark.parametrize(
+    ("resumed", "present", "flags"),
+    [(False, False, Flag.NONE), (True, False, Flag.RESUMED), (False, True, Flag.HAS_PRESENCE)],
+)
+def test_attached_tells_what_follows(resumed: bool, present: bool, flags: Flag) -> None:  # noqa: FBT001
+    replay = Replay("position", resumed=resumed, operations=())
+    frame = attached_frame(attached(), replay, lost=False, present=present)
+    assert frame == {"action": 11, "channel": "x", "channelSerial": "position", "flags": int(Flag.SUBSCRIBE | flags)}
 
 
 def append_to(channel: Channel, data: str) -> Operation:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from temporal_ably.server.auth import create_jwt
 from temporal_ably.server.controls import Faults, order
 from temporal_ably.server.protocol import Ending
 from temporal_ably.server.wire import AblyError, Action, Wire
-from tests.server.bench import Bench, Peer, error_of, serials_of
+from tests.server.bench import KEY, Bench, Peer, error_of, seen, serials_of
 
 
 class RecordingShell:
@@ -100,6 +103,47 @@ async def test_unreachable_and_silent_end_even_when_the_block_fails(stage: Stage
     assert stage.shell.told == ["stop", "listen", "hold", "flow"]
 
 
+async def test_one_client_can_be_cut_off_for_a_while(stage: Stage) -> None:
+    def is_alice(about: Wire) -> bool:
+        return about.get("clientId") == "alice"
+
+    rules = stage.bench.hub.faults
+    async with stage.faults.unreachable(is_alice):
+        assert (stage.peer.connection.ending, stage.other.connection.ending) == (Ending.ABORT, None)
+        assert [rules.keeps_out({"clientId": client}) for client in ("alice", "bob")] == [True, False]
+    assert not rules.keeps_out({"clientId": "alice"})
+    assert stage.shell.told == ["pump"]
+
+
+async def test_who_is_cut_off_is_back_even_when_the_block_fails(stage: Stage) -> None:
+    with pytest.raises(LookupError):
+        async with stage.faults.unreachable(lambda _: True):
+            raise LookupError
+    assert not stage.bench.hub.faults.keeps_out({})
+
+
+def test_a_token_is_asked_for_from_those_that_match(stage: Stage) -> None:
+    token = create_jwt(KEY, stage.bench.now, 3_600_000, "*", None)
+    alice, bob = (stage.bench.connect(access_token=token, clientId=client) for client in ("alice", "bob"))
+    stage.faults.ask_for_token(lambda about: about["clientId"] == "alice")
+    assert (alice.read(), bob.read()) == ([{"action": Action.AUTH}], [])
+    stage.faults.ask_for_token()
+    assert [peer.read() for peer in (alice, bob, stage.peer)] == [[{"action": Action.AUTH}]] * 2 + [[]]
+
+
+def test_who_is_away_can_be_made_to_leave_now(stage: Stage) -> None:
+    carol = stage.bench.connect(clientId="carol")
+    for peer in (stage.peer, stage.other, carol):
+        peer.enter()
+    stage.peer.drop()
+    stage.other.drop()
+    stage.faults.lapse_presence(lambda member: member["clientId"] == "alice" and member["channel"] == "ai:wf")
+    assert seen(carol.read())[-1] == (3, "alice", None)
+    stage.faults.lapse_presence()
+    assert seen(carol.read()) == [(3, "bob", None)]
+    assert [member["clientId"] for member in stage.bench.hub.presence("ai:wf").members()] == ["carol"]
+
+
 @pytest.mark.parametrize("name", ["ignore", "cut", "delay", "refuse"])
 async def test_faults_on_operations_can_be_ordered_by_name(stage: Stage, name: str) -> None:
     await order(stage.faults, {"fault": name, "match": {"name": "n", "channel": "x"}, "code": 42913})
@@ -130,6 +174,28 @@ async def test_resumes_to_refuse_can_be_ordered_by_name(stage: Stage) -> None:
 async def test_lasting_faults_end_by_themselves(stage: Stage, name: str, told: list[str]) -> None:
     await order(stage.faults, {"fault": name, "seconds": 0.001})
     assert stage.shell.told == told
+
+
+async def test_one_client_can_be_cut_off_by_name(stage: Stage) -> None:
+    cutting = asyncio.ensure_future(
+        order(stage.faults, {"fault": "unreachable", "match": {"clientId": "alice"}, "seconds": 0.001})
+    )
+    await asyncio.sleep(0)
+    assert (stage.peer.connection.ending, stage.other.connection.ending) == (Ending.ABORT, None)
+    await cutting
+    assert stage.shell.told == ["pump"]
+
+
+@pytest.mark.parametrize("name", ["ask_for_token", "lapse_presence"])
+async def test_what_goes_on_with_time_can_be_ordered_by_name(stage: Stage, name: str) -> None:
+    alice = stage.bench.connect(access_token=create_jwt(KEY, stage.bench.now, 3_600_000, "alice", None))
+    stage.other.enter()
+    stage.other.drop()
+    await order(stage.faults, {"fault": name, "match": {"clientId": "alice"}})
+    assert alice.read() == ([{"action": Action.AUTH}] if name == "ask_for_token" else [])
+    await order(stage.faults, {"fault": name, "match": {"clientId": "bob"}})
+    present = [member["clientId"] for member in stage.bench.hub.presence("ai:wf").members()]
+    assert present == ([] if name == "lapse_presence" else ["bob"])
 
 
 @pytest.mark.parametrize("body", [{"fault": "earthquake"}, {}])

@@ -39,3 +39,10 @@ def test_resumes_are_refused_as_often_as_asked_for() -> None:
     rules = FaultRules()
     rules.resumes_to_refuse = 1
     assert [rules.take_refused_resume() for _ in range(3)] == [True, False, False]
+
+
+def test_clients_that_match_are_kept_out() -> None:
+    rules = FaultRules()
+    assert not rules.keeps_out({"clientId": "alice"})
+    rules.cut_off.append(lambda about: about.get("clientId") == "alice")
+    assert [rules.keeps_out({"clientId": client}) for client in ("alice", "bob")] == [True, False]

@@ -6,7 +6,7 @@ from temporal_ably.server.auth import create_jwt
 from temporal_ably.server.hub import MAX_FRAME_BYTES
 from temporal_ably.server.limits import Limits
 from temporal_ably.server.protocol import Ending
-from temporal_ably.server.wire import Action, Wire, as_wire
+from temporal_ably.server.wire import Action, Flag, Wire, as_wire
 from tests.server.bench import KEY, START, Bench, Peer, error_of, serial_of, serials_of, shown
 
 HOUR = 3_600_000
@@ -94,15 +94,24 @@ class TestResume:
         assert again.hello["connectionId"] == peer.hello["connectionId"]
         assert "error" not in again.hello
 
-    def test_it_works_after_the_state_has_expired(self) -> None:
+    def test_after_the_state_has_expired_there_is_a_new_connection(self) -> None:
+        bench = Bench()
+        peer = bench.connect()
+        peer.drop()
+        bench.now += bench.hub.connection_state_ttl_ms
+        again = bench.connect(resume=peer.key)
+        assert error_of(again.hello) == (80018, 400)
+        assert again.connection.id != peer.connection.id
+
+    def test_until_the_state_expires_it_works(self) -> None:
         bench = Bench()
         peer = bench.connect()
         first = peer.publish({"data": "a"}, serial=0)
         peer.drop()
-        bench.now += bench.hub.connection_state_ttl_ms + 1
+        bench.now += bench.hub.connection_state_ttl_ms - 1
         again = bench.connect(resume=peer.key)
-        assert again.hello["connectionId"] == peer.hello["connectionId"]
-        assert again.publish({"data": "a"}, serial=0) != first
+        assert again.connection.id == peer.connection.id
+        assert again.publish({"data": "a"}, serial=0) == first
 
     def test_a_forged_key_gets_a_new_connection_and_80018(self) -> None:
         bench = Bench()
@@ -144,6 +153,36 @@ class TestResume:
         peer.send(Action.CLOSE)
         peer.drop()
         assert bench.connect(resume=peer.key).publish({"data": "a"}, serial=0) != first
+
+
+class TestPresence:
+    def test_who_has_not_come_back_when_the_session_is_lost_leaves_even_if_nobody_ticks(self) -> None:
+        bench = Bench()
+        alice = bench.connect(clientId="alice")
+        alice.enter()
+        alice.drop()
+        bench.now += bench.hub.connection_state_ttl_ms
+        again = bench.connect(resume=alice.key, clientId="alice")
+        assert error_of(again.hello) == (80018, 400)
+        assert bench.hub.presence("ai:wf").members() == []
+
+    def test_a_channel_that_nobody_ever_used_has_no_members(self) -> None:
+        assert Bench().hub.presence("ai:wf").members() == []
+
+    def test_occupancy(self) -> None:
+        bench = Bench()
+        bench.connect(clientId="alice").enter()
+        reader = bench.connect()
+        for name in ("ai:wf", "[?rewind=1]ai:wf"):
+            reader.attach(name, flags=int(Flag.SUBSCRIBE))
+        assert bench.hub.occupancy("ai:wf") == {
+            "connections": 2,
+            "publishers": 1,
+            "subscribers": 2,
+            "presenceConnections": 1,
+            "presenceSubscribers": 1,
+            "presenceMembers": 1,
+        }
 
 
 class TestRights:

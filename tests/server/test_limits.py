@@ -27,4 +27,5 @@ def test_real_limits_are_ablys() -> None:
     real = Limits.real()
     assert (real.connection_messages_per_s, real.channel_messages_per_s) == (50, 50)
     assert (real.channel_bytes_per_s, real.channels_per_connection) == (1024 * 1024, 200)
+    assert real.presence_members == Limits().presence_members == 200
     assert Limits().connection_messages_per_s is None

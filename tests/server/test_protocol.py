@@ -3,19 +3,30 @@ from __future__ import annotations
 import pytest
 
 from temporal_ably.server.auth import create_jwt
-from temporal_ably.server.faults import Fault, FaultKind
 from temporal_ably.server.limits import Limits
 from temporal_ably.server.protocol import HEARTBEAT_MS, OUTBOX_BYTES, Ending
-from temporal_ably.server.wire import AblyError, Action, Flag, Wire, as_wire
-from tests.server.bench import KEY, Bench, error_of, messages_of, only, serial_of, serials_of, shown
+from temporal_ably.server.wire import AblyError, Action, Flag, PresenceAction, Wire, as_wire
+from tests.server.bench import (
+    KEY,
+    Bench,
+    Peer,
+    error_of,
+    messages_of,
+    only,
+    presence_of,
+    seen,
+    serial_of,
+    serials_of,
+    shown,
+)
 
 
 def modes_of(frame: Wire) -> Flag:
     return Flag(int(str(frame["flags"])))
 
 
-def order(bench: Bench, kind: FaultKind, *, apply: bool = False, delay_ms: int = 0) -> None:
-    bench.hub.faults.add(Fault(kind, apply=apply, error=AblyError(42911, 429, "unable"), delay_ms=delay_ms))
+def token_of(bench: Bench, ttl_ms: int, client_id: str | None = "alice", **capability: list[str]) -> str:
+    return create_jwt(KEY, bench.now, ttl_ms, client_id, capability or None)
 
 
 class TestChannels:
@@ -71,11 +82,6 @@ class TestChannels:
         frames = peer.attach(flags=int(Flag.PUBLISH), params={"rewind": 5})
         assert shown(frames) == []
         assert shown(peer.publish({"data": "a"})) == []
-
-    def test_publishing_on_a_channel_attached_without_publish_mode_is_refused(self) -> None:
-        peer = Bench().connect()
-        peer.attach(flags=int(Flag.SUBSCRIBE))
-        assert error_of(peer.publish({"data": "a"})[0]) == (40165, 401)
 
     def test_a_failed_channel_settles_its_held_publishes(self) -> None:
         bench = Bench(rollup_ms=40)
@@ -225,184 +231,6 @@ class TestReplay:
         assert shown(reader.read()) == [(5, "b")]
 
 
-class TestAcknowledgements:
-    def test_each_frame_gets_its_own_in_order(self) -> None:
-        peer = Bench().connect()
-        first = peer.publish({"data": "a"}, {"data": "b"})
-        assert [frame["msgSerial"] for frame in first] == [0]
-        assert [len(serials) for serials in serials_of(first)] == [2]
-
-    def test_acks_of_one_turn_travel_as_one(self) -> None:
-        bench = Bench()
-        peer = bench.connect()
-        for number in range(3):
-            frame: Wire = {"action": 15, "channel": "x", "msgSerial": number, "messages": [{"data": "a"}]}
-            peer.connection.receive(frame, bench.now)
-        (ack,) = peer.read()
-        assert (ack["msgSerial"], ack["count"], len(serials_of([ack]))) == (0, 3, 3)
-
-    def test_a_refused_publish_gets_a_nack_with_a_whole_error(self) -> None:
-        peer = Bench().connect()
-        (nack,) = peer.publish({"data": 1})
-        assert (nack["action"], nack["msgSerial"], nack["count"]) == (Action.NACK, 0, 1)
-        assert error_of(nack) == (40013, 400)
-
-    def test_a_frame_sent_twice_is_applied_once_and_acknowledged_twice(self) -> None:
-        bench = Bench()
-        peer = bench.connect()
-        first = peer.publish({"data": "a"}, serial=1)
-        second = peer.publish({"data": "a"}, serial=1)
-        assert first == second
-        assert len(bench.hub.channel("ai:wf", bench.now).log) == 1
-
-    def test_a_frame_sent_again_after_a_resume_is_acknowledged_with_its_serials(self) -> None:
-        bench = Bench()
-        peer = bench.connect()
-        first = peer.publish({"data": "a"}, serial=0)
-        peer.drop()
-        assert bench.connect(resume=peer.key).publish({"data": "a"}, serial=0) == first
-
-    def test_the_same_serial_with_other_content_is_a_new_publish(self) -> None:
-        peer = Bench().connect()
-        assert serials_of(peer.publish({"data": "a"}, serial=1)) != serials_of(peer.publish({"data": "b"}, serial=1))
-
-    def test_the_ledger_of_a_connection_is_not_anothers(self) -> None:
-        bench = Bench()
-        assert bench.connect().publish({"data": "a"}, serial=0) != bench.connect().publish({"data": "a"}, serial=0)
-
-    @pytest.mark.parametrize("action", [Action.PRESENCE, Action.ANNOTATION, Action.OBJECT])
-    def test_what_is_not_there_is_refused_and_not_left_hanging(self, action: Action) -> None:
-        (nack,) = Bench().connect().send(action, channel="x", msgSerial=0)
-        assert (nack["action"], error_of(nack)) == (Action.NACK, (40000, 400))
-
-    def test_an_empty_publish_is_acknowledged(self) -> None:
-        assert serials_of(Bench().connect().publish()) == [[]]
-
-
-class TestRollup:
-    def test_held_appends_leave_as_one_and_each_gets_its_ack(self) -> None:
-        bench = Bench(rollup_ms=40)
-        peer = bench.connect()
-        peer.attach()
-        serial = serial_of(peer.publish({"data": ""}))
-        peer.append(serial, "a")
-        for data in "bcd":
-            assert peer.append(serial, data) == []
-        assert peer.connection.next_due() == bench.now + 40
-        bench.advance(40)
-        frames = peer.read()
-        assert shown(frames) == [(5, "bcd")]
-        version = as_wire(messages_of(frames)[0]["version"])["serial"]
-        assert serials_of(frames) == [[None], [None], [version]]
-
-    def test_a_publish_overtakes_held_appends_as_on_ably(self) -> None:
-        assert self._order(overtakes=True) == [(5, "a"), (0, "next"), (5, "b")]
-
-    def test_order_can_be_kept(self) -> None:
-        assert self._order(overtakes=False) == [(5, "a"), (5, "b"), (0, "next")]
-
-    def _order(self, *, overtakes: bool) -> list[tuple[object, object]]:
-        bench = Bench(rollup_ms=40, rollup_overtakes=overtakes)
-        peer = bench.connect()
-        peer.attach()
-        serial = serial_of(peer.publish({"data": ""}))
-        frames = [*peer.append(serial, "a"), *peer.append(serial, "b"), *peer.publish({"data": "next"})]
-        bench.advance(40)
-        return shown([*frames, *peer.read()])
-
-    def test_the_connection_chooses_its_window(self) -> None:
-        peer = Bench(rollup_ms=40).connect(appendRollupWindow="0")
-        serial = serial_of(peer.publish({"data": ""}))
-        assert all(serials_of(peer.append(serial, data)) for data in "abc")
-
-    def test_held_appends_survive_a_broken_socket(self) -> None:
-        bench = Bench(rollup_ms=40)
-        peer = bench.connect()
-        serial = serial_of(peer.publish({"data": ""}))
-        for data in "ab":
-            peer.append(serial, data)
-        peer.drop()
-        assert bench.hub.channel("ai:wf", bench.now).find(serial).data == "ab"
-
-    def test_a_refusal_reaches_every_held_append(self) -> None:
-        bench = Bench(rollup_ms=40, limits=Limits(connection_messages_per_s=2))
-        peer = bench.connect()
-        serial = serial_of(peer.publish({"data": ""}))
-        for data in "abc":
-            peer.append(serial, data)
-        bench.advance(40)
-        assert [error_of(frame) for frame in only(peer.read(), Action.NACK)] == [(42911, 429)] * 2
-
-
-class TestLimits:
-    def test_messages_beyond_the_rate_are_refused_and_the_connection_goes_on(self) -> None:
-        bench = Bench(limits=Limits(connection_messages_per_s=5))
-        peer = bench.connect()
-        frames = [frame for _ in range(7) for frame in peer.publish({"data": "a"})]
-        assert [frame["action"] for frame in frames] == [Action.ACK] * 5 + [Action.NACK] * 2
-        assert error_of(frames[-1]) == (42911, 429)
-        bench.now += 1000
-        assert serials_of(peer.publish({"data": "a"}))
-
-    def test_a_flood_ends_the_connection(self) -> None:
-        peer = Bench(limits=Limits(connection_messages_per_s=1)).connect()
-        frames = [frame for _ in range(25) for frame in peer.publish({"data": "a"})]
-        assert (frames[-1]["action"], error_of(frames[-1])) == (Action.ERROR, (42921, 429))
-        assert peer.connection.ending is Ending.CLOSE
-
-    def test_a_client_that_does_not_read_loses_its_socket(self) -> None:
-        bench = Bench()
-        reader, writer = bench.connect(), bench.connect()
-        reader.attach()
-        chunk = "x" * 60_000
-        for _ in range(OUTBOX_BYTES // len(chunk) + 1):
-            writer.publish({"data": chunk})
-        assert reader.connection.ending is Ending.ABORT
-        assert reader.read() == []
-
-
-class TestFaults:
-    def test_refuse(self) -> None:
-        bench = Bench()
-        order(bench, FaultKind.REFUSE)
-        peer = bench.connect()
-        assert error_of(peer.publish({"data": "a"}, serial=0)[0]) == (42911, 429)
-        assert bench.hub.find_channel("ai:wf") is None
-        assert serials_of(peer.publish({"data": "a"}, serial=0))
-
-    @pytest.mark.parametrize("apply", [True, False])
-    def test_ignore(self, *, apply: bool) -> None:
-        bench = Bench()
-        order(bench, FaultKind.IGNORE, apply=apply)
-        peer = bench.connect()
-        assert peer.publish({"data": "a"}, serial=0) == []
-        assert (bench.hub.find_channel("ai:wf") is not None) is apply
-        assert serials_of(peer.publish({"data": "a"}, serial=0))
-        assert len(bench.hub.channel("ai:wf", bench.now).log) == 1
-
-    @pytest.mark.parametrize("apply", [True, False])
-    def test_cut(self, *, apply: bool) -> None:
-        bench = Bench()
-        order(bench, FaultKind.CUT, apply=apply)
-        peer = bench.connect()
-        assert peer.publish({"data": "a"}, serial=0) == []
-        assert peer.connection.ending is Ending.ABORT
-        assert (bench.hub.find_channel("ai:wf") is not None) is apply
-        peer.drop()
-        assert serials_of(bench.connect(resume=peer.key).publish({"data": "a"}, serial=0))
-        assert len(bench.hub.channel("ai:wf", bench.now).log) == 1
-
-    def test_delay_holds_back_the_ack_and_those_behind_it(self) -> None:
-        bench = Bench()
-        order(bench, FaultKind.DELAY, delay_ms=500)
-        peer = bench.connect()
-        assert peer.publish({"data": "a"}) == []
-        assert peer.publish({"data": "b"}) == []
-        assert peer.connection.next_due() == bench.now + 500
-        bench.advance(500)
-        assert [frame["count"] for frame in peer.read()] == [2]
-
-
 class TestLife:
     def test_a_heartbeat_is_answered_with_its_id(self) -> None:
         peer = Bench().connect()
@@ -446,10 +274,235 @@ class TestLife:
         peer.connection.receive({}, 0)
         assert peer.connection.ending is None
 
+    def test_a_client_that_does_not_read_loses_its_socket(self) -> None:
+        bench = Bench()
+        reader, writer = bench.connect(), bench.connect()
+        reader.attach()
+        chunk = "x" * 60_000
+        for _ in range(OUTBOX_BYTES // len(chunk) + 1):
+            writer.publish({"data": chunk})
+        assert reader.connection.ending is Ending.ABORT
+        assert reader.read() == []
+
+
+class TestPresence:
+    def test_who_attaches_is_told_who_is_there(self) -> None:
+        bench = Bench()
+        alice = bench.connect(clientId="alice")
+        (entered,) = presence_of(alice.enter(data="a"))
+        attached, sync = bench.connect().attach()
+        assert Flag.HAS_PRESENCE in modes_of(attached)
+        assert sync["action"] == Action.SYNC
+        assert str(sync["channelSerial"]).endswith(":")
+        assert presence_of([sync], Action.SYNC) == [{**entered, "action": 1}]
+
+    def test_where_nobody_is_there_is_no_sync(self) -> None:
+        (attached,) = Bench().connect().attach()
+        assert Flag.HAS_PRESENCE not in modes_of(attached)
+
+    def test_many_members_come_in_several_frames(self) -> None:
+        bench = Bench()
+        peer = bench.connect()
+        peer.attach()
+        for number in range(9):
+            peer.act(PresenceAction.ENTER, clientId=f"client-{number}", data="x" * 60_000)
+        frames = only(bench.connect().attach(), Action.SYNC)
+        cursors = [str(frame["channelSerial"]).partition(":") for frame in frames]
+        assert len({sync_id for sync_id, _, _ in cursors}) == 1
+        assert [cursor for _, _, cursor in cursors] == ["1", "2", ""]
+        assert len(presence_of(frames, Action.SYNC)) == 9
+
+    def test_every_attach_is_answered_with_the_members_since_clients_wait_for_them(self) -> None:
+        bench = Bench()
+        peer = bench.connect(clientId="alice")
+        peer.enter()
+        for frames in (peer.attach(), bench.connect(resume=peer.key, clientId="alice").attach()):
+            assert Flag.HAS_PRESENCE in modes_of(frames[0])
+            assert seen(frames, Action.SYNC) == [(1, "alice", None)]
+
+    def test_all_who_are_attached_hear_of_it_echo_or_not(self) -> None:
+        bench = Bench()
+        alice, bob = bench.connect(clientId="alice", echo="false"), bench.connect()
+        bob.attach()
+        assert seen(alice.enter()) == [(2, "alice", None)]
+        assert seen(bob.read()) == [(2, "alice", None)]
+
+    def test_without_the_mode_a_client_hears_only_of_its_own_members(self) -> None:
+        bench = Bench()
+        alice, bob = bench.connect(clientId="alice"), bench.connect(clientId="bob")
+        bob.attach(flags=int(Flag.PRESENCE))
+        alice.enter()
+        assert bob.read() == []
+        attached, *rest = bob.attach(flags=int(Flag.PRESENCE))
+        assert (Flag.HAS_PRESENCE in modes_of(attached), rest) == (False, [])
+        assert seen(bob.act(PresenceAction.ENTER)) == [(2, "bob", None)]
+
+    @pytest.mark.parametrize("action", [Action.CLOSE, Action.DETACH])
+    def test_who_says_goodbye_leaves_at_once(self, action: Action) -> None:
+        bench = Bench()
+        alice, bob = bench.connect(clientId="alice"), bench.connect()
+        bob.attach()
+        alice.enter(data="a")
+        bob.read()
+        alice.send(action, channel="ai:wf")
+        (left,) = presence_of(bob.read())
+        assert (left["action"], left["clientId"], left["data"]) == (3, "alice", "a")
+        assert not str(left["id"]).startswith(alice.connection.id)
+
+    def test_a_channel_that_fails_is_left(self) -> None:
+        bench = Bench()
+        alice = bench.connect(clientId="alice")
+        alice.enter()
+        alice.connection.fail_channel("ai:wf", AblyError(90000, 400, "unable"), bench.now)
+        assert bench.hub.presence("ai:wf").members() == []
+
+    def test_who_is_attached_under_two_names_leaves_with_the_last(self) -> None:
+        bench = Bench()
+        alice = bench.connect(clientId="alice")
+        alice.enter()
+        alice.attach("[?rewind=1]ai:wf")
+        alice.send(Action.DETACH, channel="ai:wf")
+        assert len(bench.hub.presence("ai:wf").members()) == 1
+        alice.send(Action.DETACH, channel="[?rewind=1]ai:wf")
+        assert bench.hub.presence("ai:wf").members() == []
+
+    def test_who_loses_the_connection_leaves_some_time_later(self) -> None:
+        bench = Bench()
+        alice, bob = bench.connect(clientId="alice"), bench.connect()
+        bob.attach()
+        alice.enter()
+        alice.drop()
+        bob.read()
+        bench.advance(14_999)
+        assert presence_of(bob.read()) == []
+        assert bench.hub.next_due() == bench.now + 1
+        bench.advance(1)
+        assert seen(bob.read()) == [(3, "alice", None)]
+
+    def test_who_is_back_in_time_never_left(self) -> None:
+        bench = Bench()
+        alice, bob = bench.connect(clientId="alice"), bench.connect()
+        bob.attach()
+        alice.enter()
+        alice.drop()
+        bob.read()
+        bench.advance(14_000)
+        bench.connect(resume=alice.key, clientId="alice")
+        bench.advance(60_000)
+        assert presence_of(bob.read()) == []
+        assert len(bench.hub.presence("ai:wf").members()) == 1
+
+    def test_a_superseded_socket_takes_nobody_along(self) -> None:
+        bench = Bench()
+        alice = bench.connect(clientId="alice")
+        alice.enter()
+        bench.connect(resume=alice.key, clientId="alice")
+        alice.drop()
+        bench.advance(60_000)
+        assert len(bench.hub.presence("ai:wf").members()) == 1
+
+
+class TestToken:
+    def connect(self, bench: Bench, ttl_ms: int = 3_600_000, client_id: str | None = "alice", **params: str) -> Peer:
+        return bench.connect(access_token=token_of(bench, ttl_ms, client_id), **params)
+
     def test_an_expired_token_ends_the_connection_so_that_the_client_renews(self) -> None:
         bench = Bench()
-        peer = bench.connect(access_token=create_jwt(KEY, bench.now, 2000, "alice", None))
+        peer = self.connect(bench, 2000)
         assert peer.connection.next_due() == bench.now + 2000
         bench.advance(2000)
         (frame,) = peer.read()
         assert (frame["action"], error_of(frame)) == (Action.DISCONNECTED, (40142, 401))
+
+    def test_another_token_is_asked_for_before_the_old_one_expires(self) -> None:
+        bench = Bench()
+        peer = self.connect(bench)
+        bench.advance(3_600_000 - 30_001)
+        peer.read()
+        bench.advance(1)
+        assert peer.read() == [{"action": Action.AUTH}]
+        bench.advance(29_999)
+        assert only(peer.read(), Action.DISCONNECTED) == []
+        bench.advance(1)
+        assert [error_of(frame) for frame in peer.read()] == [(40142, 401)]
+
+    def test_another_token_keeps_the_connection_beyond_the_old_ones_end(self) -> None:
+        bench = Bench()
+        peer = self.connect(bench, 60_000)
+        peer.attach()
+        bench.advance(30_000)
+        peer.read()
+        (connected,) = peer.show(token_of(bench, 120_000))
+        assert (connected["action"], connected["connectionId"]) == (Action.CONNECTED, peer.connection.id)
+        assert as_wire(connected["connectionDetails"])["clientId"] == "alice"
+        bench.advance(60_000)
+        assert peer.connection.ending is None
+        peer.read()
+        bench.advance(30_000)
+        assert peer.read() == [{"action": Action.AUTH}]
+        assert serials_of(peer.publish({"data": "a"}))
+
+    @pytest.mark.parametrize(
+        ("before", "after", "accepted"),
+        [
+            ("alice", "alice", True),
+            ("alice", "*", True),
+            ("*", "*", True),
+            (None, None, True),
+            ("alice", "bob", False),
+            ("alice", None, False),
+            (None, "alice", False),
+            ("*", "alice", False),
+        ],
+    )
+    def test_the_client_id_must_not_change(self, before: str | None, after: str | None, *, accepted: bool) -> None:
+        bench = Bench()
+        peer = self.connect(bench, client_id=before)
+        (frame,) = peer.show(token_of(bench, 60_000, after))
+        if accepted:
+            assert as_wire(frame["connectionDetails"]).get("clientId") == before
+        else:
+            assert (frame["action"], error_of(frame)) == (Action.ERROR, (40102, 401))
+            assert peer.connection.ending is Ending.CLOSE
+
+    @pytest.mark.parametrize(("token", "code"), [("nonsense", 40144), (None, 40101)])
+    def test_a_bad_token_is_final(self, token: str | None, code: int) -> None:
+        (frame,) = self.connect(Bench()).show(token)
+        assert (frame["action"], error_of(frame), "channel" in frame) == (Action.ERROR, (code, 401), False)
+
+    def test_a_client_with_a_key_may_go_on_with_a_token(self) -> None:
+        bench = Bench()
+        peer = bench.connect(clientId="alice")
+        peer.show(token_of(bench, 60_000))
+        assert peer.connection.identity.expires == bench.now + 60_000
+
+    def test_a_channel_that_the_new_token_does_not_allow_fails(self) -> None:
+        bench = Bench()
+        peer = self.connect(bench)
+        for channel in ("a", "b"):
+            peer.enter(channel)
+        connected, failed = peer.show(
+            token_of(bench, 60_000, a=["subscribe", "publish", "presence", "annotation-publish"])
+        )
+        assert connected["action"] == Action.CONNECTED
+        assert (failed["action"], failed["channel"], error_of(failed)) == (Action.ERROR, "b", (40160, 401))
+        assert list(peer.connection.attachments) == ["a"]
+        assert bench.hub.presence("b").members() == []
+
+    def test_modes_follow_the_capability_down_and_up_again(self) -> None:
+        bench = Bench()
+        peer = self.connect(bench)
+        peer.attach("a", flags=int(Flag.SUBSCRIBE | Flag.PUBLISH))
+        _, attached = peer.show(token_of(bench, 60_000, a=["subscribe"]))
+        assert (attached["action"], modes_of(attached)) == (Action.ATTACHED, Flag.SUBSCRIBE | Flag.RESUMED)
+        assert error_of(peer.publish({"data": "x"}, channel="a")[0]) == (40160, 401)
+        _, attached = peer.show(token_of(bench, 60_000, a=["*"]))
+        assert modes_of(attached) == Flag.SUBSCRIBE | Flag.PUBLISH | Flag.RESUMED
+        assert serials_of(peer.publish({"data": "x"}, channel="a"))
+
+    def test_it_can_be_asked_for_at_once_but_not_from_who_has_a_key(self) -> None:
+        bench = Bench()
+        peers = self.connect(bench), bench.connect()
+        for peer in peers:
+            peer.connection.ask_for_token(bench.now)
+        assert [peer.read() for peer in peers] == [[{"action": Action.AUTH}], []]

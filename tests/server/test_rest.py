@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from temporal_ably.server.auth import create_jwt
-from temporal_ably.server.rest import Request, Response, cross_origin, respond
+from temporal_ably.server.rest import Request, Response, about, cross_origin, respond
+from temporal_ably.server.tokens import sign
 from temporal_ably.server.wire import Format, Wire, as_wire, decode, encode
 from tests.server.bench import KEY, START, Bench, serial_of, shown
 
@@ -39,7 +40,16 @@ def rows(response: Response) -> list[Wire]:
 
 
 def data(response: Response) -> list[object]:
-    return [row.get("data") for row in rows(response)]
+    return data_of_rows(rows(response))
+
+
+def data_of_rows(found: list[Wire]) -> list[object]:
+    return [row.get("data") for row in found]
+
+
+def bearer(*operations: str) -> dict[str, str]:
+    token = create_jwt(KEY, START, 3_600_000, None, {"*": list(operations)})
+    return {"authorization": f"Bearer {token}"}
 
 
 def error(response: Response) -> tuple[int, str, object]:
@@ -273,6 +283,124 @@ class TestMessage:
 
     def test_a_change_needs_an_action(self) -> None:
         assert error(ask(Bench(), "/channels/x/messages/s", "PATCH", body={"data": "x"})) == (400, "40003", 40003)
+
+
+class TestPresence:
+    PATH = "/channels/ai%3Awf/presence"
+
+    def filled(self) -> Bench:
+        bench = Bench()
+        for client in ("alice", "bob", "alice"):
+            bench.connect(clientId=client).enter(data=client)
+        return bench
+
+    def test_members_in_pages(self) -> None:
+        bench = self.filled()
+        first = ask(bench, self.PATH, limit="2")
+        rest = follow(bench, self.PATH, links(first)["next"])
+        assert [row["clientId"] for row in [*rows(first), *rows(rest)]] == ["alice", "bob", "alice"]
+        assert {row["action"] for row in rows(first)} == {1}
+        assert "next" not in links(rest)
+
+    def test_members_of_one_client_or_connection(self) -> None:
+        bench = self.filled()
+        found = rows(ask(bench, self.PATH, clientId="alice"))
+        assert data_of_rows(found) == ["alice", "alice"]
+        assert rows(ask(bench, self.PATH, connectionId=str(found[1]["connectionId"]))) == [found[1]]
+        assert rows(ask(bench, self.PATH, clientId="carol")) == []
+
+    def test_history_in_pages(self) -> None:
+        bench = self.filled()
+        path = f"{self.PATH}/history"
+        first = ask(bench, path, limit="2", direction="forwards")
+        rest = follow(bench, path, links(first)["next"])
+        assert data_of_rows([*rows(first), *rows(rest)]) == ["alice", "bob", "alice"]
+        assert data(ask(bench, path, limit="1", end=str(START))) == ["alice"]
+        assert rows(ask(bench, path, start=str(START + 1))) == []
+
+    def test_bytes_in_json(self) -> None:
+        bench = Bench()
+        bench.connect(clientId="alice").enter(data=b"\0")
+        (row,) = rows(ask(bench, self.PATH))
+        assert (row["data"], row["encoding"]) == ("AA==", "base64")
+
+    @pytest.mark.parametrize(
+        ("operation", "path", "status"),
+        [
+            ("presence", PATH, 200),
+            ("subscribe", PATH, 200),
+            ("publish", PATH, 401),
+            ("history", f"{PATH}/history", 200),
+            ("presence", f"{PATH}/history", 401),
+        ],
+    )
+    def test_it_needs_a_capability(self, operation: str, path: str, status: int) -> None:
+        assert ask(Bench(), path, headers=bearer(operation)).status == status
+
+
+class TestStatus:
+    def test_a_channel_in_use(self) -> None:
+        bench = Bench()
+        bench.connect(clientId="alice").enter()
+        status = as_wire(decode(ask(bench, "/channels/ai%3Awf").body, "json"))
+        assert (status["channelId"], as_wire(status["status"])["isActive"]) == ("ai:wf", True)
+        metrics = as_wire(as_wire(as_wire(status["status"])["occupancy"])["metrics"])
+        assert (metrics["connections"], metrics["presenceMembers"]) == (1, 1)
+
+    def test_a_channel_that_nobody_uses(self) -> None:
+        status = as_wire(decode(ask(Bench(), "/channels/x").body, "json"))
+        assert as_wire(status["status"])["isActive"] is False
+
+    def test_it_needs_the_capability(self) -> None:
+        assert ask(Bench(), "/channels/x", headers=bearer("channel-metadata")).status == 200
+        assert error(ask(Bench(), "/channels/x", headers=bearer("subscribe"))) == (401, "40160", 40160)
+
+
+class TestToken:
+    PATH = f"/keys/{KEY.name}/requestToken"
+
+    def request(self) -> Wire:
+        body: Wire = {"keyName": KEY.name, "timestamp": START, "nonce": "0123456789abcdef", "clientId": "alice"}
+        return {**body, "mac": sign(KEY, body)}
+
+    def test_a_signed_request_needs_no_credentials_and_its_token_is_one(self) -> None:
+        bench = Bench()
+        answer = ask(bench, self.PATH, "POST", body=self.request(), headers={})
+        token = str(as_wire(decode(answer.body, "json"))["token"])
+        assert answer.status == 201
+        for value in (token, base64.b64encode(token.encode()).decode()):
+            assert ask(bench, "/channels/x/messages", headers={"authorization": f"Bearer {value}"}).status == 200
+        assert as_wire(bench.connect(access_token=token).hello["connectionDetails"])["clientId"] == "alice"
+
+    def test_who_shows_the_key_need_not_sign(self) -> None:
+        assert ask(Bench(), self.PATH, "POST", body={"clientId": "alice"}).status == 201
+
+    def test_a_token_does_not_get_another(self) -> None:
+        answer = ask(Bench(), self.PATH, "POST", body={"keyName": KEY.name}, headers=bearer("*"))
+        assert error(answer) == (401, "40101", 40101)
+
+    def test_in_msgpack(self) -> None:
+        headers = {"content-type": MSGPACK, "accept": MSGPACK}
+        bench, body = Bench(), encode(self.request(), "msgpack")
+        answer = respond(bench.hub, Request("POST", self.PATH, {}, headers, body), bench.now)
+        assert as_wire(decode(answer.body, "msgpack"))["clientId"] == "alice"
+
+    def test_another_key(self) -> None:
+        answer = ask(Bench(), "/keys/app.other/requestToken", "POST", body=self.request())
+        assert error(answer) == (401, "40130", 40130)
+
+
+class TestAbout:
+    def test_who_asks_is_known_by_credentials_and_without_secrets(self) -> None:
+        bench = Bench()
+        token = create_jwt(KEY, START, 3_600_000, "alice", None)
+        for query in ({"access_token": token}, {"accessToken": token}, {"key": str(KEY), "clientId": "alice"}):
+            request = Request("GET", "/", {**query, "v": "6"}, {})
+            assert about(bench.hub, request, bench.now) == {"v": "6", "clientId": "alice"}
+
+    def test_who_shows_nothing_is_nobody(self) -> None:
+        bench = Bench()
+        assert about(bench.hub, Request("OPTIONS", "/", {"v": "6"}, {}), bench.now) == {"v": "6"}
 
 
 class TestPagesOfOtherOrigins:
