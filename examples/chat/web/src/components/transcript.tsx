@@ -1,0 +1,90 @@
+import type { ReactNode, RefObject } from 'react';
+
+import type { Config } from '../api';
+import type { Conversation } from '../conversation';
+import type { Mode } from '../mode';
+import type { Turn } from '../transcript';
+import { AnswerView } from './answer';
+import { Mark } from './icons';
+import { PromptView } from './prompt';
+import { Welcome } from './welcome';
+
+interface Props {
+  conversation: Conversation;
+  config: Config;
+  user: string;
+  content: RefObject<HTMLDivElement | null>;
+  onAsk: (text: string, mode: Mode) => void;
+}
+
+/** Stands where the answer will be. */
+const Waiting = (): ReactNode => (
+  <div className="answer waiting" aria-hidden="true">
+    <header className="answer-head">
+      <Mark />
+      <span className="answer-name">Keel</span>
+    </header>
+    <span className="dots">
+      <i />
+      <i />
+      <i />
+    </span>
+  </div>
+);
+
+const Loading = (): ReactNode => (
+  <div className="loading" role="status">
+    <span className="visually-hidden">Loading the conversation</span>
+    <i />
+    <i />
+    <i />
+  </div>
+);
+
+const TurnView = ({ turn, conversation, config, user }: Omit<Props, 'content' | 'onAsk'> & { turn: Turn }): ReactNode => {
+  const { asking, working, versionsOf, authorOf } = conversation;
+  const free = !asking.busy && !working;
+  const versions = versionsOf(turn.anchor);
+  return turn.kind === 'prompt' ? (
+    <PromptView
+      prompt={turn}
+      author={authorOf(turn.id)}
+      user={user}
+      free={free}
+      versions={versions}
+      onEdit={asking.edit}
+    />
+  ) : (
+    <AnswerView
+      answer={turn}
+      config={config}
+      busy={asking.busy}
+      free={free}
+      versions={versions}
+      onAnswer={asking.answerApproval}
+      onRegenerate={asking.regenerate}
+    />
+  );
+};
+
+/** The conversation, from its first word to its last. */
+export const Transcript = ({ conversation, config, user, content, onAsk }: Props): ReactNode => {
+  const { turns, loaded, hasEarlier, loadingEarlier, loadEarlier, waiting, asking } = conversation;
+  return (
+    <div className="transcript" ref={content}>
+      {hasEarlier && loaded && (
+        <button type="button" className="button earlier" disabled={loadingEarlier} onClick={loadEarlier}>
+          {loadingEarlier ? 'Loading…' : 'Earlier messages'}
+        </button>
+      )}
+      {!loaded && turns.length === 0 && <Loading />}
+      {loaded && turns.length === 0 && !waiting && <Welcome free={!asking.busy} onSuggest={onAsk} />}
+      <div className="turns" role="log" aria-live="polite" aria-label="Conversation" data-testid="messages">
+        {turns.map((turn) => (
+          <TurnView key={turn.id} turn={turn} conversation={conversation} config={config} user={user} />
+        ))}
+      </div>
+      {waiting && <Waiting />}
+    </div>
+  );
+};

@@ -1,0 +1,68 @@
+import { useClientSession } from '@ably/ai-transport/vercel/react';
+import { useEffect, useState } from 'react';
+
+import { sessionName, type Address } from '../address';
+import type { Conversation } from '../conversation';
+import { turnsOf, workingRuns } from '../transcript';
+import type { Waker } from '../waker';
+import { useAsking } from './use-asking';
+import { useAuthors } from './use-authors';
+import { useConnection } from './use-connection';
+import { useGap } from './use-gap';
+import { useHistory } from './use-history';
+import { usePeople } from './use-people';
+
+/** Ably's codes for what a token does not allow. */
+const isRefusal = ({ statusCode }: { statusCode?: number }): boolean => statusCode === 401 || statusCode === 403;
+
+/** Whether the channel, not the network, keeps this page out. */
+const useRefused = (): boolean => {
+  const { session, sessionError } = useClientSession();
+  const [refused, setRefused] = useState(false);
+
+  useEffect(() => {
+    if (sessionError) return;
+    return session.on('error', (error) => {
+      if (isRefusal(error.cause ?? error)) setRefused(true);
+    });
+  }, [session, sessionError]);
+  return refused;
+};
+
+/** All that is to be known of one chat. */
+export const useConversation = ({ chat, user }: Address, waker: Waker, onGap: () => void): Conversation => {
+  const { view, loaded } = useHistory();
+  const runs = view.runs();
+  const working = workingRuns(runs);
+  const asking = useAsking({ chat, user, view, working, waker });
+  const connection = useConnection();
+  const people = usePeople(user);
+  const authors = useAuthors();
+  const refused = useRefused();
+  useGap(sessionName(chat), onGap);
+
+  const turns = turnsOf(view.messages, view.runOf);
+  const newest = turns.at(-1);
+  const shown = new Set(turns.map((turn) => (turn.kind === 'answer' ? turn.runId : '')));
+  return {
+    turns,
+    loaded,
+    hasEarlier: view.hasOlder,
+    loadingEarlier: view.loading,
+    loadEarlier: () => void view.loadOlder(),
+    historyFailed: view.loadError !== undefined,
+    working: asking.busy || working.length > 0,
+    waiting:
+      (asking.status === 'submitted' && !(newest?.kind === 'answer' && newest.working)) ||
+      working.some(({ runId }) => !shown.has(runId)),
+    asking,
+    connection,
+    refused,
+    people,
+    authorOf: (codecMessageId) => authors.get(codecMessageId) ?? user,
+    versionsOf: (codecMessageId) => {
+      const { index, siblings, select } = view.branchSelection(codecMessageId);
+      return { index, count: siblings.length, select };
+    },
+  };
+};
