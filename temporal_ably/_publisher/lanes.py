@@ -90,6 +90,17 @@ class Lanes:
         if number in self._lanes:
             self._lanes[number][0].delivered()
 
+    def delivered_to(self, channel: str) -> None:
+        """Note that the connection of a channel's lane brought something."""
+        lane = self._of(channel)
+        if lane is not None:
+            lane.delivered()
+
+    def connection_of(self, channel: str) -> Connection | None:
+        """Give the connection of a channel's lane, if it can be trusted."""
+        lane = self._of(channel)
+        return lane.connection if lane is not None else None
+
     def release(self, number: int, channel: str) -> None:
         """Forget a channel that is not used any more."""
         connection = self._lanes[number][0].connection if number in self._lanes else None

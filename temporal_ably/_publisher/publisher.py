@@ -18,6 +18,7 @@ from temporal_ably._publisher.accounts import Accounts
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.inbox import Inbox
 from temporal_ably._publisher.lanes import Lanes
+from temporal_ably._publisher.listening import Listening
 from temporal_ably._publisher.marking import Marking
 from temporal_ably._publisher.marks import Marks
 from temporal_ably._publisher.outcome import Delivery, Ending, Endings, Outcome
@@ -81,7 +82,8 @@ class Publisher:
         self._timeouts = timeouts
         self._schedule = Schedule(rates)
         self._reports = Reports(timeouts.refused_pause_s)
-        self._lanes = Lanes(self._schedule, connect, self._pump, self._reports, timeouts)
+        self._lanes = Lanes(self._schedule, connect, self._reconnected, self._reports, timeouts)
+        self.listening = Listening(self._schedule, self._lanes, self.spawn, self._pump, self._reports)
         self._inbox = Inbox(partial(engine.call, self._pump), buffer_bytes)
         self._held_bytes = 0
         self._endings = Endings()
@@ -251,12 +253,13 @@ class Publisher:
         return any(isinstance(outbox, Marks) and self._within_reach(outbox) for outbox in outboxes)
 
     async def close_if_idle(self) -> None:
-        """Let go of all connections, unless something is still being written."""
-        if not self._schedule.outboxes():
+        """Let go of all connections, unless something is still being written, or listened to."""
+        if not self._schedule.lanes_with_work():
             await self._lanes.end()
 
     async def close(self) -> None:
         """Let go of all connections and publish nothing more, whatever is held."""
+        self.listening.stop()
         await self._lanes.end(for_good=True)
         self._endings.settle(self._outcome)
 
@@ -317,6 +320,10 @@ class Publisher:
             self._reports.full(_KEPT_ATTEMPTS)
 
     # The pump.
+
+    def _reconnected(self) -> None:
+        self.listening.tend()
+        self._pump()
 
     def _pump(self) -> None:
         now = self.engine.loop.time()

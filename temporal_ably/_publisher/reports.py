@@ -32,6 +32,7 @@ class Reports:
         self._retry_s = retry_s
         self._away: set[int] = set()
         self._refused: set[tuple[str, int]] = set()
+        self._deaf: set[int] = set()
         self._full = False
 
     def away(self, lane: int, err: PublishError) -> None:
@@ -71,6 +72,14 @@ class Reports:
         if (err.channel, err.code) not in self._refused:
             self._refused.add((err.channel, err.code))
             logger.error("%s; activities go on; trying again every %.0f s", err, self._retry_s)
+
+    def deaf(self, err: PublishError) -> None:
+        """Say, once for all channels, that Ably does not let us listen."""
+        if err.code not in self._deaf:
+            self._deaf.add(err.code)
+            logger.warning(
+                "%s; activities go on, but what clients send meanwhile, as a cancel, is seen late or not", err
+            )
 
     def forget(self, channel: str) -> None:
         """Forget what was said of a channel, that a new fault is told again."""

@@ -1,7 +1,7 @@
 """Which operation goes next, on which lane. Pure: ``now`` in, tickets and ``next_wakeup`` out.
 
-A lane is a connection with a budget. A channel stays in one lane for as long as it has outboxes,
-so its operations keep their order. Framing and first text go first, then whoever waited longest.
+A lane is a connection with a budget. A channel stays in one lane for as long as it has outboxes, or is
+kept, so its operations keep their order. Framing and first text go first, then whoever waited longest.
 The only open stream of a channel sends at once; several send each at most every 100 ms, because a
 stock client refolds a whole run for each append to a stream that is not the newest.
 """
@@ -39,6 +39,7 @@ class _ChannelState:
     budget: Budget
     outboxes: list[Outbox] = field(default_factory=list[Outbox])
     paused_until: float = float("-inf")
+    kept: bool = False
 
     @property
     def streaming(self) -> int:
@@ -61,13 +62,26 @@ class Schedule:
 
     def add(self, outbox: Outbox, now: float) -> int:
         """Take an outbox in and give its lane."""
-        state = self._channels.get(outbox.channel)
+        state = self._state(outbox.channel, now)
+        state.outboxes.append(outbox)
+        return state.lane
+
+    def _state(self, channel: str, now: float) -> _ChannelState:
+        state = self._channels.get(channel)
         if state is None:
             lane = self._choose_lane()
             self._lanes.setdefault(lane, Budget(self._rates.connection_per_s, now))
-            state = self._channels[outbox.channel] = _ChannelState(lane, self._budget(outbox.channel, now))
-        state.outboxes.append(outbox)
-        return state.lane
+            state = self._channels[channel] = _ChannelState(lane, self._budget(channel, now))
+        return state
+
+    def keep(self, channel: str, now: float) -> None:
+        """Have a channel stay in a lane, and the lane at work, though nothing is to be sent."""
+        self._state(channel, now).kept = True
+
+    def let_go(self, channel: str) -> None:
+        """Keep a channel no more; ``drop_done`` gives it."""
+        if channel in self._channels:
+            self._channels[channel].kept = False
 
     def _budget(self, channel: str, now: float) -> Budget:
         # Activities that follow each other share what the account grants their channel in a second.
@@ -87,12 +101,12 @@ class Schedule:
         return min(load, key=lambda lane: load[lane])
 
     def lane_of(self, channel: str) -> int | None:
-        """Give the lane of a channel that has outboxes."""
+        """Give the lane of a channel that has outboxes or is kept."""
         state = self._channels.get(channel)
         return state.lane if state else None
 
     def lanes_with_work(self) -> set[int]:
-        """Give the lanes whose channels have outboxes."""
+        """Give the lanes of such channels."""
         return {state.lane for state in self._channels.values()}
 
     def outboxes(self) -> list[Outbox]:
@@ -100,11 +114,11 @@ class Schedule:
         return [outbox for state in self._channels.values() for outbox in state.outboxes]
 
     def drop_done(self) -> list[tuple[str, int]]:
-        """Forget outboxes that are done and give the channels that have none left, with their lanes."""
+        """Forget outboxes that are done and give the channels, with their lanes, that nothing is left of."""
         for state in self._channels.values():
             if any(outbox.done for outbox in state.outboxes):
                 state.outboxes = [outbox for outbox in state.outboxes if not outbox.done]
-        released = [(name, state.lane) for name, state in self._channels.items() if not state.outboxes]
+        released = [(name, state.lane) for name, state in self._channels.items() if not (state.outboxes or state.kept)]
         for name, _ in released:
             del self._channels[name]
         return released

@@ -15,7 +15,7 @@ from tests.publisher.model import Channel, Fate, picture
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
 
-    from temporal_ably._transport.base import Stored
+    from temporal_ably._transport.base import OnGap, OnMessage, Stored
     from temporal_ably._wire.operations import Operation
 
 WAIT_S = 20.0
@@ -43,7 +43,10 @@ class FakeAbly:
         self.holding = False
         self.holding_marks = False
         self.holding_history = False
+        self.holding_subscriptions = False
         self.refuse_marks: PublishError | None = None
+        self.refuse_listening: PublishError | None = None
+        self.subscriptions: list[str] = []
         self._held: list[asyncio.Event] = []
         self._changed = threading.Condition()
 
@@ -74,7 +77,7 @@ class FakeAbly:
 
     def let_go(self) -> None:
         """Stop holding. Runs on the engine's loop."""
-        self.holding = self.holding_marks = self.holding_history = False
+        self.holding = self.holding_marks = self.holding_history = self.holding_subscriptions = False
         for event in self._held:
             event.set()
         self._held.clear()
@@ -94,6 +97,7 @@ class FakeConnection:
         self.lost: asyncio.Future[PublishError] = asyncio.get_running_loop().create_future()
         self.closed = False
         self.opened = False
+        self.listeners: dict[str, tuple[OnMessage, OnGap]] = {}
         self._ably = ably
 
     async def open(self) -> None:
@@ -127,6 +131,22 @@ class FakeConnection:
         if not self.lost.done():
             self.lost.set_result(reason)
         return reason
+
+    async def subscribe(self, channel: str, on_message: OnMessage, on_gap: OnGap) -> None:
+        assert channel not in self.listeners
+        self.listeners[channel] = on_message, on_gap
+        await self._ably.gate(holding=self._ably.holding_subscriptions)
+        with self._ably.changing():
+            self._ably.subscriptions.append(channel)
+            if self.lost.done():
+                raise ConnectionLostError("unable to listen; the connection broke; trying again")
+            if self._ably.refuse_listening is not None:
+                del self.listeners[channel]
+                raise self._ably.refuse_listening
+
+    def unsubscribe(self, channel: str) -> None:
+        with self._ably.changing():
+            self.listeners.pop(channel, None)
 
     async def history(self, channel: str) -> AsyncGenerator[Stored, None]:
         self._ably.history_reads += 1

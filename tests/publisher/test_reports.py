@@ -97,3 +97,11 @@ def test_unforeseen_error_is_told_with_its_traceback_and_without_secrets(
     [message] = log.messages
     assert message.startswith("unable to do it; this is a fault of temporal-ably, please report it; Traceback")
     assert message.rstrip().endswith("ValueError: it was [secret]")
+
+
+def test_missing_capability_to_listen_is_told_once_for_all_channels(log: pytest.LogCaptureFixture) -> None:
+    reports = Reports(60)
+    for channel in ("a", "b"):
+        reports.deaf(PublishError("unable to listen; no; give it", code=40160, channel=channel))
+    reports.deaf(PublishError("unable to listen; too many; trying again", code=90010))
+    assert [record.levelname for record in log.records] == ["WARNING"] * 2

@@ -308,3 +308,14 @@ def test_budget_of_a_channel_outlives_its_outboxes() -> None:
     schedule.add(Box("second"), 0.1)
     assert go(schedule, 0.1) == []
     assert go(schedule, 1.0) == ["second"]
+
+
+def test_kept_channel_stays_in_its_lane_and_the_lane_at_work_until_it_is_let_go() -> None:
+    schedule = Schedule(Rates(max_lanes=2))
+    schedule.keep("a", 0.0)
+    schedule.let_go("never kept")
+    assert (schedule.lane_of("a"), schedule.lanes_with_work(), schedule.outboxes()) == (0, {0}, [])
+    assert schedule.drop_done() == []
+    schedule.let_go("a")
+    assert schedule.drop_done() == [("a", 0)]
+    assert schedule.lanes_with_work() == set()
