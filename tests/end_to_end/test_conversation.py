@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,11 +11,9 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from temporal_ably import current_stream, streaming
+from temporal_ably import streaming
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.end_to_end.stage import Stage
 
 SECONDS = timedelta(seconds=30)
@@ -69,7 +68,7 @@ async def test_turns_of_a_conversation_show_in_their_order(stage: Stage) -> None
     alice = await stage.viewers.open(stage.server.endpoint, session, key=stage.server.key, client_id="alice")
     async with stage.worker([Chat], [answer], mixed=False):
         for turn, words in enumerate(["Blue. ", "Because of the air. ", "Goodbye. "]):
-            run = await alice.send(f"question {turn}")
+            run = await alice.send(f"question {turn}", message_id=f"q{turn}")
             body = run["invocation"]
             result = await stage.client.execute_workflow(
                 Chat.run,
@@ -97,7 +96,7 @@ async def test_retry_of_an_answer_leaves_one_clean_message(stage: Stage) -> None
     session = f"ai:{stage.name}"
     alice = await stage.viewers.open(stage.server.endpoint, session, key=stage.server.key, client_id="alice")
     async with stage.worker([Stubborn], [answer_at_last], mixed=False):
-        body = (await alice.send("why"))["invocation"]
+        body = (await alice.send("why", message_id="q"))["invocation"]
         await stage.client.execute_workflow(
             Stubborn.run,
             Question(body["inputEventId"], body["sessionName"], "ught"),
