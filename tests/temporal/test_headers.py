@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -27,8 +28,15 @@ def headers(draw: st.DrawFn) -> Header:
         segment=counts,
         reset=st.none() | st.builds(Reset, texts, texts, texts),
         sweeps=st.lists(st.builds(Sweep, texts, counts, st.tuples(counts, counts)), max_size=3).map(tuple),
+        input=texts,
+        client_id=texts,
+        turn=texts.filter(bool),
+        update=texts,
+        resumed=counts,
     )
-    return Header(session, draw(st.none() | bindings), draw(st.none() | counts), draw(st.none() | texts))
+    bound, asked = draw(st.none() | bindings), (draw(texts), draw(texts))
+    header = Header(session, bound, draw(st.none() | counts), draw(st.none() | texts))
+    return header if bound is not None else replace(header, input=asked[0], client_id=asked[1])
 
 
 def payload(value: object) -> Payload:
@@ -61,6 +69,11 @@ def test_header_is_small_json_by_the_default_converter() -> None:
         "node": "",
         "segment": 0,
     }
+
+
+def test_header_of_a_client_says_session_and_input() -> None:
+    written = inject({}, Header("ai:chat", input="e1", client_id="alice"))[NAME]
+    assert json.loads(written.data) == {"v": 1, "session": "ai:chat", "input": "e1", "client": "alice"}
 
 
 def test_absent_header_is_none() -> None:

@@ -18,10 +18,12 @@ from temporal_ably._wire.identity import (
     bind,
     check_template,
     child_binding,
+    is_channel_name,
     is_swept,
     render_session,
     repeated_since,
     step_id,
+    turn_binding,
     with_sweep,
 )
 from temporal_ably.errors import SettingsError
@@ -116,6 +118,16 @@ def test_wrong_template_is_refused_with_the_variable_named(template: str, compla
     assert complaint in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["ai:chat-42", "chat", "a[b]", "50%25"])
+def test_channel_name_is_taken(name: str) -> None:
+    assert is_channel_name(name)
+
+
+@pytest.mark.parametrize("name", ["", ":chat", "[meta]chat", "a,b", "a b", "a\nb", "a\x00b"])
+def test_channel_name_that_ably_refuses_is_none(name: str) -> None:
+    assert not is_channel_name(name)
+
+
 # Runs.
 
 
@@ -181,6 +193,56 @@ def test_sweep_replaces_an_earlier_one_of_the_same_node() -> None:
     for sweep in (Sweep("", 1, (0, 0)), Sweep("/0.1", 2, (0, 0)), Sweep("", 3, (0, 2))):
         bound = with_sweep(bound, sweep)
     assert bound.sweeps == (Sweep("/0.1", 2, (0, 0)), Sweep("", 3, (0, 2)))
+
+
+# Inputs.
+
+CHAT = "ai:chat-42"
+
+
+def test_workflow_that_was_started_for_an_input_answers_it() -> None:
+    bound = bind(FACTS, Header(CHAT, input="e1", client_id="alice"), DEFAULT_TEMPLATE)
+    assert bound == replace(OWN, session=CHAT, input="e1", client_id="alice")
+
+
+def test_workflow_whose_argument_names_an_input_answers_it() -> None:
+    assert bind(FACTS, None, DEFAULT_TEMPLATE, Header(CHAT, input="e1")) == replace(OWN, session=CHAT, input="e1")
+
+
+def test_what_the_starter_says_goes_before_the_argument() -> None:
+    bound = bind(FACTS, Header("ai:other", input="e2"), DEFAULT_TEMPLATE, Header(CHAT, input="e1"))
+    assert (bound.session, bound.input) == ("ai:other", "e2")
+
+
+def test_starter_that_gives_the_session_alone_leaves_the_input_to_the_argument() -> None:
+    bound = bind(FACTS, Header(CHAT, client_id="alice"), DEFAULT_TEMPLATE, Header(CHAT, input="e1"))
+    assert (bound.session, bound.input, bound.client_id) == (CHAT, "e1", "alice")
+
+
+def test_argument_that_names_another_session_than_the_starter_is_not_heeded() -> None:
+    bound = bind(FACTS, Header("ai:other"), DEFAULT_TEMPLATE, Header(CHAT, input="e1"))
+    assert (bound.session, bound.input) == ("ai:other", "")
+
+
+def test_child_stays_in_the_run_of_its_root_whatever_it_is_given() -> None:
+    bound = child_binding(replace(OWN, input="e1"), 1)
+    assert bind(FACTS, Header("ai:wf", bound), DEFAULT_TEMPLATE, Header(CHAT, input="e2")) == bound
+
+
+def test_turn_is_a_run_of_its_own() -> None:
+    bound = turn_binding(OWN, "0.1", Header(CHAT, input="e1", client_id="alice"))
+    assert bound == replace(OWN, session=CHAT, run="run-1/0.1", turn="0.1", input="e1", client_id="alice")
+
+
+def test_turn_that_answers_nothing_stays_in_the_session_and_does_not_answer_what_the_workflow_does() -> None:
+    bound = turn_binding(replace(OWN, session=CHAT, input="e1", client_id="alice", resumed=2), "0.1", None)
+    assert bound == replace(OWN, session=CHAT, run="run-1/0.1", turn="0.1")
+
+
+def test_name_of_a_turn_never_breaks_up_the_name_of_a_step() -> None:
+    bound = turn_binding(OWN, "a:b/c@d e", None, update="a:b/c@d e")
+    assert bound.run == "run-1/a%3Ab%2Fc%40d%20e"
+    assert bound.update == "a:b/c@d e"
 
 
 # Steps.
