@@ -212,6 +212,14 @@ class Viewer:
         yield
         await self._call_and_wait_for_state("online", "connected")
 
+    async def edit(self, target: str, text: str, *, message_id: str) -> Json:
+        """Replace a prompt, named by its codec message id, and give what `send` gives."""
+        return await self._node.call("edit", self._name, target=target, text=text, messageId=message_id)
+
+    async def regenerate(self, target: str) -> Json:
+        """Have an answer, named by its codec message id, made again, and give what `send` gives."""
+        return await self._node.call("regenerate", self._name, target=target)
+
     async def send(self, text: str, *, message_id: str) -> Json:
         """Send a prompt as this user; returns `inputCodecMessageId` and the `invocation` that an agent would get."""
         return await self._node.call("send", self._name, text=text, messageId=message_id)

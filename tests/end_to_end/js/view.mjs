@@ -45,6 +45,9 @@ class CuttableSocket extends WebSocket {
 }
 Ably.Realtime.Platform.Config.WebSocket = CuttableSocket;
 
+/** What a page posts to the agent. */
+const posted = (run) => ({ inputCodecMessageId: run.inputCodecMessageId, invocation: run.toInvocation().toJSON() });
+
 /** One client session and what its view shows. */
 class Viewer {
   sockets = new Set();
@@ -142,9 +145,21 @@ class Viewer {
 
   /** Send a prompt, as the user of a chat page does. */
   async send({ text, messageId }) {
-    const message = { id: messageId, parts: [{ text, type: 'text' }], role: 'user' };
-    const run = await this.#session.view.send(this.#codec.createUserMessage(message));
-    return { inputCodecMessageId: run.inputCodecMessageId, invocation: run.toInvocation().toJSON() };
+    return posted(await this.#session.view.send(this.#prompt(text, messageId)));
+  }
+
+  /** Replace a prompt by another, beside what followed it. */
+  async edit({ target, text, messageId }) {
+    return posted(await this.#session.view.edit(target, this.#prompt(text, messageId)));
+  }
+
+  /** Have an answer made again. */
+  async regenerate({ target }) {
+    return posted(await this.#session.view.regenerate(target));
+  }
+
+  #prompt(text, id) {
+    return this.#codec.createUserMessage({ id, parts: [{ text, type: 'text' }], role: 'user' });
   }
 
   async close() {
@@ -177,6 +192,8 @@ const commands = {
     find(session).offline = false;
   },
   send: async ({ session, ...prompt }) => find(session).send(prompt),
+  edit: async ({ session, ...prompt }) => find(session).edit(prompt),
+  regenerate: async ({ session, ...wish }) => find(session).regenerate(wish),
   close: async ({ session }) => {
     const viewer = find(session);
     await viewer.close();
