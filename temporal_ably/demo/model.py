@@ -44,8 +44,13 @@ class _ModelParams(Protocol):
     path: str
 
 
+class _CpuParams(Protocol):
+    n_threads: int
+
+
 class _Params(Protocol):
     model: _ModelParams
+    cpuparams: _CpuParams
     n_parallel: int
     n_ctx: int
     verbosity: int
@@ -109,6 +114,9 @@ def _serve(path: Path) -> _Server:
     params.model.path = str(path)
     params.n_parallel = _SLOTS
     params.n_ctx = _SLOTS * _TOKENS_PER_SLOT
+    # Its threads wait for each other at every layer, spinning: with one on each core all of them crawl as soon as
+    # anything else runs (a browser, a worker).
+    params.cpuparams.n_threads = max(1, (os.cpu_count() or 1) // 2)
     params.verbosity = 0
     params.ui = False
     params.cache_ram_mib = 0
