@@ -7,9 +7,29 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.real_parts import checkpoints, local_server, node_viewers, stage, temporal, viewers, workers
+from tests.real_parts import (
+    chats,
+    checkpoints,
+    local_server,
+    node_chats,
+    node_viewers,
+    stage,
+    temporal,
+    viewers,
+    workers,
+)
 
-__all__ = ["checkpoints", "local_server", "node_viewers", "stage", "temporal", "viewers", "workers"]
+__all__ = [
+    "chats",
+    "checkpoints",
+    "local_server",
+    "node_chats",
+    "node_viewers",
+    "stage",
+    "temporal",
+    "viewers",
+    "workers",
+]
 
 # On a busy machine an example may take its time; only what it finds counts.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -17,6 +17,7 @@ import pytest
 from temporalio.client import Client
 
 from temporal_ably.server import LocalServer
+from tests.end_to_end.chat import Chats
 from tests.end_to_end.checkpoints import ADDRESS, Checkpoints
 from tests.end_to_end.processes import Workers
 from tests.end_to_end.stage import Stage, new_name
@@ -78,6 +79,19 @@ def node_viewers() -> Generator[Viewers]:
 async def viewers(node_viewers: Viewers) -> AsyncGenerator[Viewers]:
     yield node_viewers
     await node_viewers.close_all()
+
+
+@pytest.fixture(scope="session")
+def node_chats() -> Generator[Chats]:
+    node = shutil.which("node", path=SCRIPTS) or "node"
+    with Chats(node) as chats:
+        yield chats
+
+
+@pytest.fixture
+async def chats(node_chats: Chats) -> AsyncGenerator[Chats]:
+    yield node_chats
+    await node_chats.close_all()
 
 
 @pytest.fixture
