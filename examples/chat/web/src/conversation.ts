@@ -25,8 +25,10 @@ export interface Conversation {
   waiting: boolean;
   asking: Asking;
   connection: Connection;
-  /** The channel refused this page. */
+  /** This page is not let in. */
   refused: boolean;
+  /** Begin anew, with a new connection. */
+  renew: () => void;
   people: readonly string[];
   /** Who wrote a prompt. */
   authorOf: (codecMessageId: string) => string;

@@ -7,6 +7,7 @@ import { useEscape } from '../hooks/use-escape';
 import { useStickToBottom } from '../hooks/use-stick-to-bottom';
 import { useStopping } from '../hooks/use-stopping';
 import { useTheme } from '../hooks/use-theme';
+import { useWorkbench } from '../hooks/use-workbench';
 import type { Mode } from '../mode';
 import { Announcer } from './announcer';
 import { Composer } from './composer';
@@ -16,9 +17,6 @@ import { Notices } from './notice';
 import { Session } from './session';
 import { Transcript } from './transcript';
 import { Workbench } from './workbench';
-
-/** There is room for the workbench beside the conversation. */
-const WIDE = '(min-width: 72rem)';
 
 interface Props {
   config: Config;
@@ -33,13 +31,13 @@ export const Chat = ({ config, address }: Props): ReactNode => {
   const [conversation, setConversation] = useState<Conversation | null>(null);
   const [draft, setDraft] = useState('');
   const [mode, setMode] = useState<Mode>('answer');
-  const [workbench, setWorkbench] = useState(() => matchMedia(WIDE).matches);
   const { theme, toggle } = useTheme();
-  const { frame, content, atBottom, toBottom } = useStickToBottom();
+  const place = useWorkbench();
+  const { frame, content, atBottom, toBottom } = useStickToBottom((conversation?.turns.length ?? 0) > 0);
   const { stopping, askToStop } = useStopping(conversation?.working ?? false, conversation?.asking.stop ?? nothing);
   useEscape(askToStop);
 
-  const free = conversation !== null && !conversation.asking.busy;
+  const free = conversation !== null && !conversation.asking.busy && !conversation.refused;
   const ask = useCallback(
     (text: string, asked: Mode) => {
       if (!free || text.trim() === '') return;
@@ -74,17 +72,19 @@ export const Chat = ({ config, address }: Props): ReactNode => {
         connection={conversation?.connection ?? null}
         theme={theme}
         onTheme={toggle}
-        workbench={workbench}
-        onWorkbench={() => {
-          setWorkbench(!workbench);
-        }}
+        place={place}
       />
       <main className="main">
         <div className="frame" ref={frame} tabIndex={-1}>
-          {conversation ? (
-            <Transcript conversation={conversation} config={config} user={user} content={content} onAsk={ask} />
-          ) : (
-            <div className="transcript" ref={content} />
+          {conversation && (
+            <Transcript
+              conversation={conversation}
+              config={config}
+              user={user}
+              content={content}
+              free={free}
+              onAsk={ask}
+            />
           )}
         </div>
         {conversation && <Announcer conversation={conversation} />}
@@ -111,15 +111,7 @@ export const Chat = ({ config, address }: Props): ReactNode => {
           />
         </div>
       </main>
-      <Workbench
-        config={config}
-        user={user}
-        conversation={conversation}
-        open={workbench}
-        onClose={() => {
-          setWorkbench(false);
-        }}
-      />
+      <Workbench config={config} user={user} conversation={conversation} place={place} />
     </div>
   );
 };

@@ -16,6 +16,7 @@ export const EditBox = ({ text, onSave, onCancel }: Props): ReactNode => {
   useEffect(() => {
     const element = area.current;
     element?.focus();
+    element?.scrollIntoView({ block: 'nearest' });
     element?.setSelectionRange(element.value.length, element.value.length);
   }, [area]);
 

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import { href, newChat, personName, type Address } from '../address';
 import type { Connection } from '../hooks/use-connection';
 import type { Theme } from '../hooks/use-theme';
+import type { WorkbenchPlace } from '../hooks/use-workbench';
 import { Avatar } from './avatar';
 import { ConnectionPill } from './connection-pill';
 import { Mark, MoonIcon, PlusIcon, StormIcon, SunIcon } from './icons';
@@ -16,8 +17,7 @@ interface Props {
   connection: Connection | null;
   theme: Theme;
   onTheme: () => void;
-  workbench: boolean;
-  onWorkbench: () => void;
+  place: WorkbenchPlace;
 }
 
 const People = ({ address, people }: Pick<Props, 'address' | 'people'>): ReactNode => {
@@ -47,7 +47,7 @@ const People = ({ address, people }: Pick<Props, 'address' | 'people'>): ReactNo
 
 /** Who is here, and how the connection is. */
 export const Header = (props: Props): ReactNode => {
-  const { address, people, connection, theme, onTheme, workbench, onWorkbench } = props;
+  const { address, people, connection, theme, onTheme, place } = props;
   return (
     <header className="header">
       <a className="brand" href={href({ ...address, chat: newChat() })} title="New chat">
@@ -56,8 +56,8 @@ export const Header = (props: Props): ReactNode => {
         <span className="visually-hidden">New chat</span>
       </a>
       <span className="chat-name">{address.chat}</span>
-      <People address={address} people={people} />
       {connection && <ConnectionPill connection={connection} />}
+      <People address={address} people={people} />
       <button
         type="button"
         className="tool-button large"
@@ -69,14 +69,15 @@ export const Header = (props: Props): ReactNode => {
         {theme === 'dark' ? <SunIcon /> : <MoonIcon />}
       </button>
       <button
+        ref={place.opener}
         type="button"
         className="tool-button large"
         aria-label="Break things"
         title="Break things"
-        aria-expanded={workbench}
+        aria-expanded={place.open}
         aria-controls="workbench"
         data-testid="workbench-toggle"
-        onClick={onWorkbench}
+        onClick={place.toggle}
       >
         <StormIcon />
       </button>

@@ -27,19 +27,12 @@ const Notice = ({ kind, text, action, onDismiss }: Props): ReactNode => (
   </div>
 );
 
-const connectionNotice = ({ connection, refused }: Conversation): Props | null => {
-  const { state, reconnect } = connection;
-  if (state === 'failed' || refused) {
+const connectionNotice = ({ connection: { state, reconnect }, refused, renew }: Conversation): Props | null => {
+  if (refused) {
     return {
       kind: 'refused',
       text: 'You are not let into this chat: the pass for it was refused. Ask whoever runs it, or try again.',
-      action: {
-        label: 'Try again',
-        run: () => {
-          if (state === 'failed') reconnect();
-          else window.location.reload();
-        },
-      },
+      action: { label: 'Try again', run: renew },
     };
   }
   if (state === 'disconnected' || state === 'suspended') {
@@ -67,14 +60,14 @@ const sendingNotice = ({ asking: { failure, tryAgain, dismiss } }: Conversation)
   return null;
 };
 
-const historyNotice = ({ historyFailed, loadEarlier, connection }: Conversation): Props | null =>
-  historyFailed && connection.state === 'connected'
-    ? {
-        kind: 'history',
-        text: 'Earlier messages could not be loaded.',
-        action: { label: 'Try again', run: loadEarlier },
-      }
-    : null;
+const historyNotice = ({ historyFailed, connection, refused, loadEarlier }: Conversation): Props | null => {
+  if (!historyFailed || connection.state !== 'connected' || refused) return null;
+  return {
+    kind: 'history',
+    text: 'Earlier messages could not be loaded.',
+    action: { label: 'Try again', run: loadEarlier },
+  };
+};
 
 /** What the user should know, in the order of its weight. */
 export const Notices = ({ conversation }: { conversation: Conversation }): ReactNode => {

@@ -27,13 +27,13 @@ interface TellerProps {
   waker: Waker;
   /** This session takes the place of another, which is shown until this one has read the history. */
   heir: boolean;
-  onGap: () => void;
+  renew: () => void;
   onChange: Props['onChange'];
 }
 
 /** Tell of every change. */
-const Teller = ({ address, waker, heir, onGap, onChange }: TellerProps): ReactNode => {
-  const conversation = useConversation(address, waker, onGap);
+const Teller = ({ address, waker, heir, renew, onChange }: TellerProps): ReactNode => {
+  const conversation = useConversation(address, waker, renew);
   useEffect(() => {
     if (!heir || conversation.loaded) onChange(conversation);
   });
@@ -52,7 +52,7 @@ export const Session = memo(({ config, address, onChange }: Props): ReactNode =>
   return (
     <AblyProvider key={line.generation} client={line.client}>
       <ChatTransportProvider channelName={sessionName(address.chat)} fetch={waker.fetch} chatOptions={CHAT_OPTIONS}>
-        <Teller address={address} waker={waker} heir={line.generation > 0} onGap={renew} onChange={onChange} />
+        <Teller address={address} waker={waker} heir={line.generation > 0} renew={renew} onChange={onChange} />
       </ChatTransportProvider>
     </AblyProvider>
   );

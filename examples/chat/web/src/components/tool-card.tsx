@@ -16,7 +16,7 @@ const STATES: Record<ToolPart['state'], string> = {
   'input-streaming': 'preparing',
   'input-available': 'running',
   'approval-requested': 'needs your approval',
-  'approval-responded': 'approved, running',
+  'approval-responded': 'approved',
   'output-available': 'done',
   'output-error': 'failed',
   'output-denied': 'not allowed',

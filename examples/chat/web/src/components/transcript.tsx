@@ -14,6 +14,8 @@ interface Props {
   config: Config;
   user: string;
   content: RefObject<HTMLDivElement | null>;
+  /** This page may ask something. */
+  free: boolean;
   onAsk: (text: string, mode: Mode) => void;
 }
 
@@ -41,7 +43,7 @@ const Loading = (): ReactNode => (
   </div>
 );
 
-const TurnView = ({ turn, conversation, config, user }: Omit<Props, 'content' | 'onAsk'> & { turn: Turn }): ReactNode => {
+const TurnView = ({ turn, conversation, config, user }: Omit<Props, 'content' | 'free' | 'onAsk'> & { turn: Turn }): ReactNode => {
   const { asking, working, versionsOf, authorOf } = conversation;
   const free = !asking.busy && !working;
   const versions = versionsOf(turn.anchor);
@@ -68,8 +70,8 @@ const TurnView = ({ turn, conversation, config, user }: Omit<Props, 'content' | 
 };
 
 /** The conversation, from its first word to its last. */
-export const Transcript = ({ conversation, config, user, content, onAsk }: Props): ReactNode => {
-  const { turns, loaded, hasEarlier, loadingEarlier, loadEarlier, waiting, asking } = conversation;
+export const Transcript = ({ conversation, config, user, content, free, onAsk }: Props): ReactNode => {
+  const { turns, loaded, hasEarlier, loadingEarlier, loadEarlier, waiting } = conversation;
   return (
     <div className="transcript" ref={content}>
       {hasEarlier && loaded && (
@@ -78,7 +80,7 @@ export const Transcript = ({ conversation, config, user, content, onAsk }: Props
         </button>
       )}
       {!loaded && turns.length === 0 && <Loading />}
-      {loaded && turns.length === 0 && !waiting && <Welcome free={!asking.busy} onSuggest={onAsk} />}
+      {loaded && turns.length === 0 && !waiting && <Welcome free={free} onSuggest={onAsk} />}
       <div className="turns" role="log" aria-live="polite" aria-label="Conversation" data-testid="messages">
         {turns.map((turn) => (
           <TurnView key={turn.id} turn={turn} conversation={conversation} config={config} user={user} />

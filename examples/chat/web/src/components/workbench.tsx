@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import type { Config } from '../api';
 import type { Conversation } from '../conversation';
 import { useSwitches } from '../hooks/use-switches';
+import type { WorkbenchPlace } from '../hooks/use-workbench';
 import { CloseIcon } from './icons';
 import { Inspector } from './inspector';
 import { Toggle } from './toggle';
@@ -15,12 +16,11 @@ interface Props {
   config: Config;
   user: string;
   conversation: Conversation | null;
-  open: boolean;
-  onClose: () => void;
+  place: WorkbenchPlace;
 }
 
 /** What breaks things on purpose. */
-export const Workbench = ({ config, user, conversation, open, onClose }: Props): ReactNode => {
+export const Workbench = ({ config, user, conversation, place }: Props): ReactNode => {
   const { failNextCall, killWorker, cutNetwork } = config.switches;
   const offered = Boolean(failNextCall ?? killWorker ?? cutNetwork);
   const { switches, failed, order } = useSwitches(offered);
@@ -30,10 +30,19 @@ export const Workbench = ({ config, user, conversation, open, onClose }: Props):
     order({ cutNetwork: { user, seconds } });
   };
   return (
-    <aside id="workbench" className="workbench" aria-label="Break things" data-testid="workbench" hidden={!open}>
+    <aside
+      id="workbench"
+      ref={place.panel}
+      className="workbench"
+      aria-label="Break things"
+      tabIndex={-1}
+      data-testid="workbench"
+      hidden={!place.open}
+      onKeyDown={place.onKeyDown}
+    >
       <header className="workbench-head">
         <h2>Break things</h2>
-        <button type="button" className="tool-button large" aria-label="Close" onClick={onClose}>
+        <button type="button" className="tool-button large" aria-label="Close" onClick={place.close}>
           <CloseIcon />
         </button>
       </header>

@@ -30,7 +30,7 @@ const useRefused = (): boolean => {
 };
 
 /** All that is to be known of one chat. */
-export const useConversation = ({ chat, user }: Address, waker: Waker, onGap: () => void): Conversation => {
+export const useConversation = ({ chat, user }: Address, waker: Waker, renew: () => void): Conversation => {
   const { view, loaded } = useHistory();
   const runs = view.runs();
   const working = workingRuns(runs);
@@ -39,7 +39,7 @@ export const useConversation = ({ chat, user }: Address, waker: Waker, onGap: ()
   const people = usePeople(user);
   const authors = useAuthors();
   const refused = useRefused();
-  useGap(sessionName(chat), onGap);
+  useGap(sessionName(chat), renew);
 
   const turns = turnsOf(view.messages, view.runOf);
   const newest = turns.at(-1);
@@ -57,7 +57,8 @@ export const useConversation = ({ chat, user }: Address, waker: Waker, onGap: ()
       working.some(({ runId }) => !shown.has(runId)),
     asking,
     connection,
-    refused,
+    refused: refused || connection.state === 'failed',
+    renew,
     people,
     authorOf: (codecMessageId) => authors.get(codecMessageId) ?? user,
     versionsOf: (codecMessageId) => {

@@ -4,7 +4,7 @@ import { useCallback, useEffect, useState } from 'react';
 import type { Address } from '../address';
 import type { Config } from '../api';
 
-/** A demonstration should not take Ably's 15 s to notice that the network is back. */
+/** A demonstration should not take Ably's 15 or 30 s to notice that the network is back. */
 const RETRY_MS = 2000;
 
 const clientOptions = ({ endpoint, port, tls }: Config, { chat, user }: Address): Ably.ClientOptions => ({
@@ -12,6 +12,7 @@ const clientOptions = ({ endpoint, port, tls }: Config, { chat, user }: Address)
   authParams: { chat, user },
   clientId: user,
   disconnectedRetryTimeout: RETRY_MS,
+  suspendedRetryTimeout: RETRY_MS,
   // The local stand-in for Ably is one server: no fallback hosts, and no other transport than WebSocket.
   ...(endpoint !== null && {
     endpoint,
