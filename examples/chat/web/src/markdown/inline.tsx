@@ -2,7 +2,7 @@ import { Fragment, type ReactNode } from 'react';
 
 /** Code, bold, italic, link: the first alternative that matches wins, so that marks inside code stay as they are. */
 const MARKS =
-  /`(?<code>[^`\n]+)`|\*\*(?<strong>[^*\n]+?)\*\*|(?<![*\w])\*(?<em>[^*\s][^*\n]*?)\*(?![*\w])|\[(?<label>[^\]\n]+)\]\((?<link>https?:\/\/[^\s)]+)\)/g;
+  /`(?<code>[^`\n]+)`|\*\*(?<strong>(?:[^*\n]|\*(?!\*))+?)\*\*|(?<![*\w])\*(?<em>[^*\s][^*\n]*?)\*(?![*\w])|\[(?<label>[^\]\n]+)\]\((?<link>https?:\/\/[^\s)]+)\)/g;
 
 const marked = (groups: Record<string, string | undefined>): ReactNode => {
   const { code, strong, em, label, link } = groups;
