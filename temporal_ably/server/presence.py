@@ -134,9 +134,9 @@ class Presence:
                 raise AblyError(91003, 400, "unable to enter; the channel has as many members as it may")
 
     def _leave(self, key: tuple[str, str], event: Wire) -> Wire:
-        # Who leaves without a word leaves with the data of before.
+        # Who leaves without data leaves with the data of before.
         member = self._members.pop(key)
-        data = {name: member[name] for name in _CARRIED if name in member and "data" not in event}
+        data = {name: member[name] for name in ("data", "encoding") if name in member and "data" not in event}
         return self._record({**event, **data, "action": int(PresenceAction.LEAVE)})
 
     def _record(self, event: Wire) -> Wire:

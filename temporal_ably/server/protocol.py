@@ -62,6 +62,7 @@ class Connection:
             Action.DETACH: self._detach,
             Action.MESSAGE: self._intake.message,
             Action.PRESENCE: self._intake.presence,
+            Action.SYNC: self._sync_again,
             Action.AUTH: self._auth,
             Action.OBJECT: self._intake.unsupported,
             Action.ANNOTATION: self._intake.unsupported,
@@ -261,11 +262,18 @@ class Connection:
         self._hub.attach(attachment)
 
     def _attached(self, attachment: "Attachment[Connection]", replay: Replay, *, lost: bool) -> None:
-        pages: Sequence[Sequence[Wire]] = ()
-        if Flag.PRESENCE_SUBSCRIBE in attachment.modes:
-            pages = self._hub.presence(attachment.bare).pages()
+        hears = Flag.PRESENCE_SUBSCRIBE in attachment.modes
+        pages = self._hub.presence(attachment.bare).pages() if hears else ()
         self.send(attached_frame(attachment, replay, lost=lost, present=bool(pages)))
-        sync_id = self._hub.new_id() if pages else ""
+        self._sync(attachment, pages)
+
+    def _sync_again(self, frame: Wire, _now: int) -> None:
+        attachment = self.attachments.get(text(frame, "channel") or "")
+        if attachment and Flag.PRESENCE_SUBSCRIBE in attachment.modes:
+            self._sync(attachment, self._hub.presence(attachment.bare).pages() or [[]])
+
+    def _sync(self, attachment: "Attachment[Connection]", pages: Sequence[Sequence[Wire]]) -> None:
+        sync_id = self._hub.new_id()
         for count, page in enumerate(pages, 1):
             cursor = "" if count == len(pages) else count
             frame: Wire = {"action": int(Action.SYNC), "channel": attachment.name, "presence": page}

@@ -74,6 +74,12 @@ def test_a_leave_has_its_own_data_or_the_last() -> None:
     assert (left["data"], "encoding" in left) == ("bye", False)
 
 
+def test_extras_are_an_events_own() -> None:
+    room = Room()
+    room.act(ENTER, "alice", extras={"headers": {"a": "1"}})
+    assert "extras" not in room.act(LEAVE, "alice")
+
+
 def test_one_client_on_two_connections_is_two_members() -> None:
     room = Room()
     room.act(ENTER, "alice", "c")

@@ -320,6 +320,15 @@ class TestPresence:
             assert Flag.HAS_PRESENCE in modes_of(frames[0])
             assert seen(frames, Action.SYNC) == [(1, "alice", None)]
 
+    def test_who_asks_is_told_again_even_that_nobody_is_there(self) -> None:
+        peer = Bench().connect()
+        peer.attach()
+        (sync,) = peer.send(Action.SYNC, channel="ai:wf", channelSerial="x")
+        assert (sync["action"], sync["presence"], str(sync["channelSerial"])[-1]) == (Action.SYNC, [], ":")
+        peer.act(PresenceAction.ENTER, clientId="alice")
+        assert seen(peer.send(Action.SYNC, channel="ai:wf"), Action.SYNC) == [(1, "alice", None)]
+        assert peer.send(Action.SYNC, channel="another") == []
+
     def test_all_who_are_attached_hear_of_it_echo_or_not(self) -> None:
         bench = Bench()
         alice, bob = bench.connect(clientId="alice", echo="false"), bench.connect()
