@@ -8,6 +8,8 @@ export interface Config {
   /** Temporal's own user interface; null if there is none. */
   temporalUi: string | null;
   namespace: string;
+  /** The agent has tools: the empty chat suggests to use them. */
+  tools?: boolean;
   /** Which ways to break things this backend offers. */
   switches: { failNextCall?: boolean; killWorker?: boolean; cutNetwork?: boolean };
 }

@@ -21,7 +21,7 @@ export interface Conversation {
   historyFailed: boolean;
   /** More of some answer is to come. */
   working: boolean;
-  /** Somebody asked, and nothing of the answer is here. */
+  /** This page asked, and no run has begun. */
   waiting: boolean;
   asking: Asking;
   connection: Connection;

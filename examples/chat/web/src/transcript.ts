@@ -15,6 +15,8 @@ export interface Entry {
 
 /** What a sub-agent says. */
 export interface Lane {
+  /** The sub-agent's workflow. */
+  id: string;
   agent: string;
   entries: Entry[];
 }
@@ -62,8 +64,7 @@ export const workingRuns = (runs: readonly RunInfo[]): RunInfo[] =>
 
 /** Whether the step that writes a message is open; its id stands in the message's id. Unknown steps are as their run. */
 const isStreaming = (run: RunInfo, messageId: string): boolean => {
-  const words = new Set(messageId.split('/'));
-  const step = run.steps.find(({ stepId }) => words.has(stepId));
+  const step = run.steps.find(({ stepId }) => messageId.includes(`/${stepId}/`));
   return step === undefined || step.status === 'active';
 };
 
@@ -84,11 +85,11 @@ const sectionsOf = (entries: readonly Entry[]): Section[] => {
       continue;
     }
     const lanes = last?.kind === 'lanes' ? last.lanes : [];
-    if (last?.kind !== 'lanes') sections.push({ kind: 'lanes', id: entry.id, lanes });
-    const key = entry.origin.workflowId || entry.origin.agent;
-    const own = lanes.find(({ entries: [first] }) => (first?.origin.workflowId || first?.origin.agent) === key);
+    if (last?.kind !== 'lanes') sections.push({ kind: 'lanes', id: `lanes#${String(sections.length)}`, lanes });
+    const id = entry.origin.workflowId || entry.origin.agent;
+    const own = lanes.find((lane) => lane.id === id);
     if (own) own.entries.push(entry);
-    else lanes.push({ agent: entry.origin.agent, entries: [entry] });
+    else lanes.push({ id, agent: entry.origin.agent, entries: [entry] });
   }
   // Who began first is chance, and a retry moves a message to the end: a lane keeps its place.
   for (const section of sections) {
@@ -97,43 +98,77 @@ const sectionsOf = (entries: readonly Entry[]): Section[] => {
   return sections;
 };
 
-/** Put a view's messages, oldest first, together to turns. */
-export const turnsOf = (messages: readonly Message[], runOf: RunOf): Turn[] => {
-  const lastSaid = messages.findLast(({ message }) => message.role === 'assistant');
-  const newest = lastSaid && runOf(lastSaid.codecMessageId)?.runId;
-  const turns: Turn[] = [];
-  let group: { run: RunInfo | undefined; entries: Entry[] } | undefined;
+/** Messages that follow one another and are of one run, or one prompt. */
+interface Group {
+  run: RunInfo | undefined;
+  messages: Message[];
+}
 
-  const close = (): void => {
-    const first = group?.entries[0];
-    if (!group || !first) return;
-    const { run, entries } = group;
-    const before = turns.filter((turn) => turn.kind === 'answer' && turn.runId === run?.runId).length;
-    turns.push({
-      kind: 'answer',
-      id: `${run?.runId ?? first.id}#${String(before)}`,
-      anchor: first.id,
-      runId: run?.runId ?? '',
-      status: run?.status ?? 'complete',
-      working: run !== undefined && isWorking(run, run.runId === newest),
-      sections: sectionsOf(entries),
-    });
-    group = undefined;
-  };
-
+const groupsOf = (messages: readonly Message[], runOf: RunOf): Group[] => {
+  const groups: Group[] = [];
   for (const message of messages) {
-    if (message.message.role === 'user') {
-      close();
-      const id = message.codecMessageId;
-      turns.push({ kind: 'prompt', id, anchor: id, entry: entryOf(message, undefined, false) });
+    const prompt = message.message.role === 'user';
+    const run = prompt ? undefined : runOf(message.codecMessageId);
+    const last = groups.at(-1);
+    const joins = !prompt && last?.messages[0]?.message.role === 'assistant' && last.run?.runId === run?.runId;
+    if (joins) last.messages.push(message);
+    else groups.push({ run, messages: [message] });
+  }
+  return groups;
+};
+
+const answerOf = (run: RunInfo | undefined, messages: readonly Message[], working: boolean): Answer => {
+  const anchor = messages[0]?.codecMessageId ?? '';
+  return {
+    kind: 'answer',
+    id: run?.runId ?? anchor,
+    anchor,
+    runId: run?.runId ?? '',
+    status: run?.status ?? 'complete',
+    working,
+    sections: sectionsOf(messages.map((message) => entryOf(message, run, working))),
+  };
+};
+
+const promptOf = (message: Message): Prompt => {
+  const id = message.codecMessageId;
+  return { kind: 'prompt', id, anchor: id, entry: entryOf(message, undefined, false) };
+};
+
+/** Where a run belongs of which nothing is to be seen: before the prompt of the next one, or at the end. */
+const placeFor = (run: RunInfo, turns: readonly Turn[], runs: readonly RunInfo[]): number => {
+  const later = new Set(runs.slice(runs.indexOf(run) + 1).map(({ runId }) => runId));
+  const next = turns.findIndex((turn) => turn.kind === 'answer' && later.has(turn.runId));
+  if (next === -1) return turns.length;
+  return turns[next - 1]?.kind === 'prompt' ? next - 1 : next;
+};
+
+/**
+ * Put a view's messages and runs, oldest first, together to turns.
+ *
+ * A run that has said nothing yet, or never will, has a turn, too; so has one whose words are gone because a second
+ * attempt has begun.
+ */
+export const turnsOf = (messages: readonly Message[], runs: readonly RunInfo[], runOf: RunOf): Turn[] => {
+  const working = new Set(workingRuns(runs).map(({ runId }) => runId));
+  const turns: Turn[] = [];
+  const named = new Set<string>();
+  for (const { run, messages: group } of groupsOf(messages, runOf)) {
+    const [first] = group;
+    if (first?.message.role === 'user') {
+      turns.push(promptOf(first));
       continue;
     }
-    const run = runOf(message.codecMessageId);
-    if (group && group.run?.runId !== run?.runId) close();
-    group ??= { run, entries: [] };
-    group.entries.push(entryOf(message, run, run !== undefined && isWorking(run, run.runId === newest)));
+    const answer = answerOf(run, group, run !== undefined && working.has(run.runId));
+    // Somebody spoke in between: what comes after that is a turn of its own.
+    turns.push(named.has(answer.id) ? { ...answer, id: answer.anchor } : answer);
+    named.add(answer.id);
   }
-  close();
+  for (const run of runs) {
+    const tells = working.has(run.runId) || run.status === 'error' || run.status === 'cancelled';
+    if (!tells || named.has(run.runId)) continue;
+    turns.splice(placeFor(run, turns, runs), 0, answerOf(run, [], working.has(run.runId)));
+  }
   return turns;
 };
 

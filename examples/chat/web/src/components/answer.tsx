@@ -6,6 +6,7 @@ import { useSteadyHeight } from '../hooks/use-steady-height';
 import { textOf, type Answer, type Entry, type Section } from '../transcript';
 import { AttemptBadge } from './attempt-badge';
 import { CopyButton } from './copy-button';
+import { Dots } from './dots';
 import { AgainIcon, Mark } from './icons';
 import { Lanes } from './lanes';
 import { MessageView } from './message';
@@ -51,9 +52,10 @@ export const AnswerView = ({ answer, config, busy, free, versions, onAnswer, onR
   const first = sections.flatMap(entriesOf).find((entry) => entry.id === anchor);
   const attempt = Math.max(1, ...main.map(({ origin }) => origin.attempt));
   return (
-    <section
+    <div
       ref={box}
       className={working ? 'answer is-working' : 'answer'}
+      role="group"
       aria-label="Answer"
       data-testid="answer"
       data-run-id={runId}
@@ -76,13 +78,22 @@ export const AnswerView = ({ answer, config, busy, free, versions, onAnswer, onR
             onAnswer={onAnswer}
           />
         ) : (
-          <Lanes key={section.id} lanes={section.lanes} config={config} runId={runId} busy={busy} onAnswer={onAnswer} />
+          <Lanes
+            key={section.id}
+            lanes={section.lanes}
+            working={working}
+            config={config}
+            runId={runId}
+            busy={busy}
+            onAnswer={onAnswer}
+          />
         ),
       )}
+      {working && sections.length === 0 && <Dots />}
       <Ending status={status} />
       <footer className="actions answer-actions">
         <VersionSwitch versions={versions} of="answer" />
-        {!working && <CopyButton text={main.map(({ message }) => textOf(message)).join('\n\n')} />}
+        {!working && main.length > 0 && <CopyButton text={main.map(({ message }) => textOf(message)).join('\n\n')} />}
         {!working && first && (
           <button
             type="button"
@@ -99,6 +110,6 @@ export const AnswerView = ({ answer, config, busy, free, versions, onAnswer, onR
         )}
         <TemporalLink config={config} workflowId={main[0]?.origin.workflowId ?? ''} label="View in Temporal" />
       </footer>
-    </section>
+    </div>
   );
 };

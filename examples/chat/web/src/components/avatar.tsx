@@ -2,7 +2,8 @@ import type { ReactNode } from 'react';
 
 import { personName } from '../address';
 
-const COLOURS = 5;
+/** How many there are; see tokens.css. */
+export const COLOURS = 5;
 
 /** A colour for a name, always the same. */
 export const colourOf = (name: string): number =>

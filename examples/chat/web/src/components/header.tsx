@@ -55,7 +55,10 @@ export const Header = (props: Props): ReactNode => {
         <span className="brand-name">Keel</span>
         <span className="visually-hidden">New chat</span>
       </a>
-      <span className="chat-name">{address.chat}</span>
+      <h1 className="chat-name">
+        <span className="visually-hidden">Chat </span>
+        {address.chat}
+      </h1>
       {connection && <ConnectionPill connection={connection} />}
       <People address={address} people={people} />
       <button

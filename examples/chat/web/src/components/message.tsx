@@ -1,6 +1,8 @@
+import type { UIMessage } from 'ai';
 import type { ReactNode } from 'react';
 
 import { textOf, type Entry } from '../transcript';
+import { Dots } from './dots';
 import { Parts } from './parts';
 
 interface Props {
@@ -11,6 +13,10 @@ interface Props {
   busy: boolean;
   onAnswer: (approvalId: string, approved: boolean) => void;
 }
+
+/** Nothing is to be seen yet. */
+const isBlank = ({ parts }: UIMessage): boolean =>
+  parts.every((part) => part.type === 'step-start' || ('text' in part && part.text === ''));
 
 /** What an agent said. */
 export const MessageView = ({ entry, name, runId, busy, onAnswer }: Props): ReactNode => {
@@ -31,6 +37,7 @@ export const MessageView = ({ entry, name, runId, busy, onAnswer }: Props): Reac
       data-status={streaming ? 'streaming' : 'done'}
     >
       <div className="prose" data-testid="message-text" data-text={textOf(message)}>
+        {streaming && isBlank(message) && <Dots />}
         <Parts parts={message.parts} busy={busy} onAnswer={onAnswer} />
       </div>
     </article>

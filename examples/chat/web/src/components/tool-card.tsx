@@ -68,8 +68,9 @@ const Approval = ({ part, busy, onAnswer }: Props): ReactNode => {
 export const ToolCard = ({ part, busy, onAnswer }: Props): ReactNode => {
   const name = getToolName(part);
   return (
-    <section
+    <div
       className="tool"
+      role="group"
       aria-label={`Tool: ${readable(name)}`}
       data-testid="tool"
       data-tool={name}
@@ -88,6 +89,6 @@ export const ToolCard = ({ part, busy, onAnswer }: Props): ReactNode => {
       )}
       {part.state === 'output-error' && <p className="tool-error">{part.errorText}</p>}
       <Approval part={part} busy={busy} onAnswer={onAnswer} />
-    </section>
+    </div>
   );
 };

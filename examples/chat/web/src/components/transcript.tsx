@@ -5,6 +5,7 @@ import type { Conversation } from '../conversation';
 import type { Mode } from '../mode';
 import type { Turn } from '../transcript';
 import { AnswerView } from './answer';
+import { Dots } from './dots';
 import { Mark } from './icons';
 import { PromptView } from './prompt';
 import { Welcome } from './welcome';
@@ -26,11 +27,7 @@ const Waiting = (): ReactNode => (
       <Mark />
       <span className="answer-name">Keel</span>
     </header>
-    <span className="dots">
-      <i />
-      <i />
-      <i />
-    </span>
+    <Dots />
   </div>
 );
 
@@ -80,7 +77,7 @@ export const Transcript = ({ conversation, config, user, content, free, onAsk }:
         </button>
       )}
       {!loaded && turns.length === 0 && <Loading />}
-      {loaded && turns.length === 0 && !waiting && <Welcome free={free} onSuggest={onAsk} />}
+      {loaded && turns.length === 0 && !waiting && <Welcome tools={config.tools ?? false} free={free} onSuggest={onAsk} />}
       <div className="turns" role="log" aria-live="polite" aria-label="Conversation" data-testid="messages">
         {turns.map((turn) => (
           <TurnView key={turn.id} turn={turn} conversation={conversation} config={config} user={user} />

@@ -9,29 +9,39 @@ interface Suggestion {
   mode: Mode;
 }
 
-const SUGGESTIONS: readonly Suggestion[] = [
-  { title: 'Start simple', text: 'Explain how a message survives a dead server.', mode: 'answer' },
+const FIRST: readonly Suggestion[] = [
+  { title: 'Start simple', text: 'Tell me a story about a lighthouse keeper.', mode: 'answer' },
   { title: 'Ask the whole team', text: 'Why is the sky blue?', mode: 'team' },
+];
+
+const WORDS: readonly Suggestion[] = [
+  { title: 'Explain', text: 'How does a ship find its way at night?', mode: 'answer' },
+  { title: 'Write', text: 'Write a letter to a friend at sea.', mode: 'answer' },
+  { title: 'Wonder', text: 'What lives at the bottom of the ocean?', mode: 'answer' },
+];
+
+const TOOLS: readonly Suggestion[] = [
   { title: 'Use a tool', text: 'What is the weather in Oslo?', mode: 'answer' },
   { title: 'Ask your browser', text: 'What time is it where I am?', mode: 'answer' },
   { title: 'Approve first', text: 'Send the release note to everyone.', mode: 'answer' },
 ];
 
 interface Props {
+  tools: boolean;
   free: boolean;
   onSuggest: (text: string, mode: Mode) => void;
 }
 
 /** An empty chat: what this is, and how to begin. */
-export const Welcome = ({ free, onSuggest }: Props): ReactNode => (
+export const Welcome = ({ tools, free, onSuggest }: Props): ReactNode => (
   <div className="welcome">
     <Mark />
-    <h1>Ask. Then break things.</h1>
+    <h2>Ask. Then break things.</h2>
     <p>
       Cut the network, kill the worker, open this chat on your phone: the answer stays on course, word for word.
     </p>
     <ul className="suggestions" aria-label="Suggestions">
-      {SUGGESTIONS.map(({ title, text, mode }) => (
+      {[...FIRST, ...(tools ? TOOLS : WORDS)].map(({ title, text, mode }) => (
         <li key={text}>
           <button
             type="button"

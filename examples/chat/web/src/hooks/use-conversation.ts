@@ -41,9 +41,8 @@ export const useConversation = ({ chat, user }: Address, waker: Waker, renew: ()
   const refused = useRefused();
   useGap(sessionName(chat), renew);
 
-  const turns = turnsOf(view.messages, view.runOf);
+  const turns = turnsOf(view.messages, runs, view.runOf);
   const newest = turns.at(-1);
-  const shown = new Set(turns.map((turn) => (turn.kind === 'answer' ? turn.runId : '')));
   return {
     turns,
     loaded,
@@ -52,9 +51,7 @@ export const useConversation = ({ chat, user }: Address, waker: Waker, renew: ()
     loadEarlier: () => void view.loadOlder(),
     historyFailed: view.loadError !== undefined,
     working: asking.busy || working.length > 0,
-    waiting:
-      (asking.status === 'submitted' && !(newest?.kind === 'answer' && newest.working)) ||
-      working.some(({ runId }) => !shown.has(runId)),
+    waiting: asking.status === 'submitted' && !(newest?.kind === 'answer' && newest.working),
     asking,
     connection,
     refused: refused || connection.state === 'failed',
