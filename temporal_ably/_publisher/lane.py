@@ -7,11 +7,11 @@ brought nothing, or lived for less than a moment, is replaced after a growing pa
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import TYPE_CHECKING
 
 from temporal_ably._publisher.reports import report_unexpected
 from temporal_ably._publisher.telemetry import telemetry
+from temporal_ably._transport.backoff import backoff_s
 from temporal_ably.errors import ConnectionLostError, PublishError
 
 if TYPE_CHECKING:
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from temporal_ably._publisher.reports import Reports
     from temporal_ably._transport.base import Connection, Timeouts
 
-_BACKOFF_S = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 _MOMENT_S = 1.0
-# Our own: a user's seeded numbers stay as they are.
-_JITTER = random.Random()  # noqa: S311 - no secret
 
 
 class Lane:
@@ -129,13 +126,8 @@ class Lane:
             self.error = error
             self._reports.away(self._number, error)
             self._changed()
-        return _backoff_s(self._failures) if error.retryable else self._timeouts.refused_pause_s
+        return backoff_s(self._failures) if error.retryable else self._timeouts.refused_pause_s
 
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _backoff_s(failures: int) -> float:
-    spread = _JITTER.uniform(0.75, 1.25)
-    return spread * _BACKOFF_S[min(failures, len(_BACKOFF_S)) - 1]

@@ -62,6 +62,7 @@ class Credentials:
 class Stored:
     """One message as a channel gives it: of its history at the latest version, or live, one operation on it.
 
+    ``client_id`` is who published it, ``version_client_id`` who did the last operation on it, where Ably tells it.
     ``timestamp`` is in milliseconds. A message whose last ``action`` is ``delete`` is still there, whatever it holds.
     Live, ``data`` of an ``append`` is the new text alone; whoever has not seen the message yet gets an ``update`` with
     all of it instead.
@@ -76,6 +77,7 @@ class Stored:
     id: str = ""
     timestamp: int | None = None
     action: Action = "create"
+    version_client_id: str = ""
 
 
 class Connector(Protocol):

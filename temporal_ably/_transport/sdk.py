@@ -30,6 +30,7 @@ class AblyError(Protocol):
 
 class _Version(Protocol):
     serial: str | None
+    client_id: str | None
 
 
 class AblyMessage(Protocol):
@@ -192,7 +193,7 @@ def delivered(message: AblyMessage) -> Stored | None:
 
 
 def _stored(message: AblyMessage, action: Action) -> Stored:
-    version = message.version.serial if message.version else None
+    version, changed_by = (message.version.serial, message.version.client_id) if message.version else (None, None)
     return Stored(
         serial=message.serial or "",
         name=message.name or "",
@@ -203,4 +204,5 @@ def _stored(message: AblyMessage, action: Action) -> Stored:
         id=message.id or "",
         timestamp=message.timestamp,
         action=action,
+        version_client_id=changed_by or "",
     )

@@ -262,10 +262,11 @@ async def test_subscriber_gets_each_operation_in_order_with_all_that_history_has
         *await connection.send(CHANNEL, Append(serials[0], message("?", tag="4"))),
     ]
     extras = [{"headers": {"tag": tag}} for tag in "234"]
+    changed = [replace(each, version_client_id=each.client_id) for each in created]
     assert await inbox.wait(3) == [
-        replace(created[0], action="append", data="!", version=versions[0], extras=extras[0]),
-        replace(created[1], action="update", version=versions[1], extras=extras[1]),
-        replace(created[0], action="append", data="?", version=versions[2], extras=extras[2]),
+        replace(changed[0], action="append", data="!", version=versions[0], extras=extras[0]),
+        replace(changed[1], action="update", version=versions[1], extras=extras[1]),
+        replace(changed[0], action="append", data="?", version=versions[2], extras=extras[2]),
     ]
 
 

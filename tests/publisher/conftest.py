@@ -38,7 +38,7 @@ def ably() -> FakeAbly:
 
 @pytest.fixture
 def publisher(engine: Engine, ably: FakeAbly, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
-    monkeypatch.setattr("temporal_ably._publisher.lane._BACKOFF_S", (0.001,))
+    monkeypatch.setattr("temporal_ably._transport.backoff._PAUSES_S", (0.001,))
     rates = Rates(channel_per_s=1e6, connection_per_s=1e6)
     publisher = Publisher(engine, ably.connect, rates=rates, buffer_bytes=1_000_000)
     yield publisher

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from temporal_ably._publisher.lane import Lane, _backoff_s
+from temporal_ably._publisher.lane import Lane
 from temporal_ably._publisher.reports import Reports
 from temporal_ably._transport.base import Timeouts
 from temporal_ably.errors import ConnectionLostError, PublishError
@@ -56,7 +56,7 @@ class Stage:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("temporal_ably._publisher.lane._BACKOFF_S", (0.001,))
+    monkeypatch.setattr("temporal_ably._transport.backoff._PAUSES_S", (0.001,))
 
 
 async def test_lane_connects_and_tells() -> None:
@@ -135,10 +135,3 @@ async def test_unforeseen_error_is_told_and_the_lane_goes_on(
     assert len(stage.ably.connections) == 2
     assert "ZeroDivisionError" in caplog.text
     await stage.stop()
-
-
-def test_pause_grows_to_a_limit_and_is_spread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("temporal_ably._publisher.lane._BACKOFF_S", (1.0, 2.0, 4.0))
-    for failures, middle in [(1, 1.0), (2, 2.0), (3, 4.0), (9, 4.0)]:
-        pauses = {_backoff_s(failures) for _ in range(50)}
-        assert middle * 0.75 <= min(pauses) < max(pauses) <= middle * 1.25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -14,16 +15,16 @@ from temporal_ably._transport.sdk import ably_error, ably_message, delivered, st
 from temporal_ably._wire.operations import Message
 
 
-def message(action: int | None = 0, version: str = "1", **fields: Any) -> Any:
-    found: object = SdkMessage(serial="1", version=MessageVersion(serial=version), action=action, **fields)
+def message(action: int | None = 0, version: str = "1", by: str | None = None, **fields: Any) -> Any:
+    changed = MessageVersion(serial=version, client_id=by)
+    found: object = SdkMessage(serial="1", version=changed, action=action, **fields)
     return found
 
 
 def test_a_delivered_message_has_all_that_the_sdk_knows_of_it() -> None:
     fields: dict[str, object] = {"name": "n", "data": "d", "extras": {}, "id": "x", "client_id": "me", "timestamp": 7}
-    assert delivered(message(5, "2", **fields)) == Stored(
-        "1", "n", "d", {}, version="2", client_id="me", id="x", timestamp=7, action="append"
-    )
+    expected = Stored("1", "n", "d", {}, version="2", client_id="me", id="x", timestamp=7, action="append")
+    assert delivered(message(5, "2", "you", **fields)) == replace(expected, version_client_id="you")
 
 
 def test_what_a_message_lacks_is_empty() -> None:
