@@ -46,6 +46,8 @@ OUTPUT = "ai-output"
 INPUT = "ai-input"
 CANCEL = "ai-cancel"
 
+_STEERS = "steer-codec-message-ids"
+
 # The code that a stock client assumes for a run that failed without one (src/errors.ts, StreamError).
 STREAM_ERROR = "104008"
 
@@ -108,7 +110,7 @@ def _encode_part(event: PartEmitted | PartText) -> Message:
     if step.answers:
         headers |= _input_headers(step.run)
     if event.steers:
-        headers["steer-codec-message-ids"] = json.dumps(event.steers, separators=(",", ":"))
+        headers[_STEERS] = json.dumps(event.steers, separators=(",", ":"))
     codec = {"kind": event.part.kind, **event.part.fields}
     if isinstance(event, PartEmitted):
         message = _message(OUTPUT, headers | {"stream": "false"}, codec, event.part.data)
@@ -169,6 +171,11 @@ def _end_headers(event: RunClosed) -> dict[str, str]:
 def transport_headers(extras: object) -> Mapping[str, str]:
     """Read the transport headers of a message, empty where it is not of this dialect."""
     return _tier(extras, "transport")
+
+
+def heeds(extras: object) -> bool:
+    """Tell, without reading more of it, whether a message heeds what users said meanwhile."""
+    return _STEERS in transport_headers(extras)
 
 
 def _tier(extras: object, name: str) -> Mapping[str, str]:
@@ -252,7 +259,7 @@ def _decode_output(message: Message, headers: Mapping[str, str], serial: str) ->
 
 
 def _steers(headers: Mapping[str, str]) -> tuple[str, ...]:
-    text = headers.get("steer-codec-message-ids")
+    text = headers.get(_STEERS)
     try:
         read: object = json.loads(text) if text else None
     except ValueError:

@@ -47,7 +47,7 @@ class Place:
 def find_input(stored: Iterable[Stored], event_id: str) -> tuple[Input, str] | None:
     """Find an input and the client id of its publisher; the parts of a user's message share their event id."""
     for message in stored:
-        event = _decode(message)
+        event = event_of(message)
         if isinstance(event, Input) and event.event_id == event_id:
             return event, message.client_id
     return None
@@ -81,7 +81,7 @@ def recall(stored: Iterable[Stored], run_id: str) -> Recalled:
     ended, opened = False, None
     newest: dict[str, int] = {}
     for message in stored:
-        event = _decode(message)
+        event = event_of(message)
         if isinstance(event, RunClosed):
             ended = ended or event.run.id == run_id
         elif isinstance(event, RunOpened) and event.run.id == run_id:
@@ -91,7 +91,8 @@ def recall(stored: Iterable[Stored], run_id: str) -> Recalled:
     return Recalled(ended, newest, opened)
 
 
-def _decode(message: Stored) -> Event | None:
+def event_of(message: Stored) -> Event | None:
+    """Read what a message says, without its text; ``None`` where it says nothing that is known."""
     extras = cast("Mapping[str, Mapping[str, str]]", message.extras)
     try:
         return ait08.decode(Message(message.name, "", extras), message.serial)
