@@ -9,13 +9,18 @@ import hmac
 import json
 from collections.abc import Mapping
 
-from .auth import Key, check_name, create_token, intersect, read_capability
+from .auth import Capability, Key, check_name, create_token, intersect, read_capability
 from .wire import AblyError, Wire, text
 
 _TTL_MS = 3_600_000
 _TTL_MAX_MS = 24 * 3_600_000
 _SKEW_MS = 120_000
 _NONCE_LENGTH = 16
+_OPERATIONS = frozenset(
+    {"*", "annotation-publish", "annotation-subscribe", "channel-metadata", "history", "message-delete-any"}
+    | {"message-delete-own", "message-update-any", "message-update-own", "object-publish", "object-subscribe"}
+    | {"presence", "privileged-headers", "publish", "push-admin", "push-subscribe", "stats", "subscribe"}
+)
 _SIGNED = ("keyName", "ttl", "capability", "clientId", "timestamp", "nonce")
 
 
@@ -45,8 +50,8 @@ class TokenIssuer:
         if "mac" in request or not trusted:
             self._check_signature(key_name, request, now)
         expires = now + _ttl_ms(request)
-        wanted = request.get("capability")
-        capability = intersect(read_capability(wanted), self._key.capability) if wanted else self._key.capability
+        wanted = _capability(request)
+        capability = self._key.capability if wanted is None else intersect(wanted, self._key.capability)
         client_id = text(request, "clientId")
         if client_id == "":
             raise AblyError(40012, 400, "unable to issue the token; its clientId is empty; leave it out or give one")
@@ -79,6 +84,20 @@ def sign(key: Key, request: Mapping[str, object]) -> str:
     """Give the mac of a token request."""
     signed = "".join(f"{_plain(request.get(name))}\n" for name in _SIGNED)
     return base64.b64encode(hmac.new(key.secret.encode(), signed.encode(), hashlib.sha256).digest()).decode()
+
+
+def _capability(request: Wire) -> Capability | None:
+    wanted = request.get("capability")
+    if not wanted:
+        return None
+    try:
+        capability = read_capability(wanted)
+    except AblyError as error:
+        raise AblyError(40003, 400, "unable to issue the token; its capability is no JSON object of lists") from error
+    for operations in capability.values():
+        if not operations or not _OPERATIONS.issuperset(operations) or ("*" in operations and len(operations) > 1):
+            raise AblyError(40003, 400, "unable to issue the token; each resource needs operations, known ones, or '*'")
+    return capability
 
 
 def _ttl_ms(request: Wire) -> int:

@@ -106,7 +106,11 @@ def test_what_is_not_as_it_was_signed_is_refused(change: Wire, code: int) -> Non
         ({"ttl": -1}, 40003),
         ({"ttl": "notanumber"}, 40003),
         ({"clientId": ""}, 40012),
-        ({"capability": "{"}, 40144),
+        ({"capability": "{"}, 40003),
+        ({"capability": "[]"}, 40003),
+        ({"capability": '{"a":[]}'}, 40003),
+        ({"capability": '{"a":["publish_"]}'}, 40003),
+        ({"capability": '{"a":["*","publish"]}'}, 40003),
     ],
     ids=str,
 )
