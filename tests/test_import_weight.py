@@ -23,6 +23,23 @@ def loaded_by(program: str) -> list[str]:
     return done.stdout.split()
 
 
+def test_sdk_is_loaded_before_any_thread_of_ours_runs() -> None:
+    # A module that is half loaded in our thread would break who looks for it in theirs.
+    loaded = loaded_by(
+        "import sys, threading; from temporal_ably import AblyInterceptor; AblyInterceptor(api_key='a.b:c'); "
+        "assert threading.active_count() == 1; print('\\n'.join(sys.modules))"
+    )
+    assert {"ably", "httpx"} <= set(loaded)
+
+
+def test_interceptor_that_needs_no_sdk_loads_none() -> None:
+    loaded = loaded_by(
+        "import sys; from temporal_ably import AblyInterceptor; from temporal_ably.testing import AblyRecorder; "
+        "AblyInterceptor(enabled=False); AblyInterceptor(recorder=AblyRecorder()); print('\\n'.join(sys.modules))"
+    )
+    assert "ably" not in loaded
+
+
 def test_the_package_alone_loads_no_other() -> None:
     loaded = loaded_by('import sys; import temporal_ably; print("\\n".join(sys.modules))')
     assert "temporal_ably" in loaded

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import temporalio.client
 import temporalio.worker
+from temporalio import workflow
 from temporalio.worker import ActivityInboundInterceptor
 
 from temporal_ably._temporal.streaming import active_stream, nowhere, reset_current, set_current
@@ -90,6 +91,12 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
         # Who passes a recorder wants to see something, whatever the environment says of Ably.
         enabled = loaded.enabled or recorder is not None
         self._runtime: Runtime | None = Runtime(loaded, hooks) if enabled else None
+        if enabled and recorder is None and not workflow.unsafe.in_sandbox():
+            # Loaded at need, by the engine's thread, it would be half there when the user's code in another thread
+            # looks into ``sys.modules`` for a package that both need, as openai does for httpx.
+            from temporal_ably._transport.sdk import sdk
+
+            sdk()
 
     # Temporal's base is a dataclass without fields: any two would be equal, and one dropped.
 
