@@ -35,6 +35,7 @@ from temporal_ably._wire.events import (
 from temporal_ably._wire.operations import Extras, Message
 from temporal_ably._wire.parts import Json, Status
 from temporal_ably.codec.fields import read_json
+from temporal_ably.codec.inputs import describe_input
 from temporal_ably.codec.vercel import CODEC
 from temporal_ably.errors import DecodeError
 
@@ -56,6 +57,8 @@ _ATTRIBUTES = {
     "clientId": "client_id",
     "timestamp": "timestamp",
     "extras": "extras",
+    # What reads for us gives the version as its serial alone, and this beside it.
+    "versionClientId": "version_client_id",
 }
 _RUN_EVENTS = {RunOpened: "run-start", RunSuspended: "run-suspend", RunResumed: "run-resume"}
 _TEXT_TAGS = {
@@ -82,7 +85,12 @@ class EnvelopePart(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     kind: str
-    """`text`, `reasoning`, `tool-input`, `start`, `tool-output-available`, `data-...` and so on."""
+    """What it is.
+
+    Of an agent `text`, `reasoning`, `tool-input`, `start`, `tool-output-available`, `data-...` and so on. Of a client
+    `text`, `file` or `data-...` of a message, `tool-result`, `tool-result-error`, `tool-approval-response` or
+    `regenerate`.
+    """
 
     id: str = ""
     """The part's own id, or that of its tool call; empty where it has neither."""
@@ -91,7 +99,10 @@ class EnvelopePart(BaseModel):
     """Its fields as JSON values: `toolName`, `messageMetadata`, `mediaType` and so on."""
 
     text: str = ""
-    """Of a streamed part: the text that this message brings, which is all of it unless `action` is `append`."""
+    """Of a streamed part the text that this message brings, which is all of it unless `action` is `append`.
+
+    Of a user's message its text.
+    """
 
     data: JsonValue = None
     """Of a whole part: its payload."""
@@ -130,7 +141,10 @@ class Envelope(BaseModel):
     """Ably's message id, under which a create is idempotent."""
 
     client_id: str = ""
-    """Ably client id of the publisher."""
+    """Ably client id of the publisher; it stays when another changes the message."""
+
+    version_client_id: str = ""
+    """Ably client id of who did this operation on the message, where Ably tells it."""
 
     timestamp: datetime | None = None
     """When Ably received it."""
@@ -240,7 +254,7 @@ class Envelope(BaseModel):
 
     @property
     def text(self) -> str:
-        """The text that the message brings to a streamed part, as `part.text`; empty where it brings none."""
+        """The text that the message brings, as `part.text`; empty where it brings none."""
         return self.part.text if self.part is not None else ""
 
     @classmethod
@@ -281,9 +295,10 @@ class Envelope(BaseModel):
                 "name": read.name,
                 "id": _string(wire.get("id")),
                 "client_id": _string(wire.get("clientId")),
+                "version_client_id": _operator(wire),
                 "timestamp": _time(wire.get("timestamp"), timedelta(milliseconds=1)),
                 "contract": contract,
-                "part": _part(read, event, told) if facts.get("event") == "part" else None,
+                "part": _part_of(facts.get("event"), read, event, told),
                 **facts,
             }
         )
@@ -307,6 +322,10 @@ def _action(value: object) -> Action | None:
 
 def _version(value: object) -> str:
     return _string(value) or _string(_wire(value).get("serial"))
+
+
+def _operator(wire: Mapping[str, object]) -> str:
+    return _string(wire.get("versionClientId")) or _string(_wire(wire.get("version")).get("clientId"))
 
 
 def _payload(wire: Mapping[str, object]) -> Json:
@@ -400,6 +419,28 @@ def _from_tags(told: Mapping[str, str]) -> dict[str, object]:
     return facts
 
 
+def _part_of(told_event: object, message: Message, event: Event | None, told: Mapping[str, str]) -> EnvelopePart | None:
+    if told_event == "input" and isinstance(event, Input):
+        return _input_part(message, event)
+    return _part(message, event, told) if told_event == "part" else None
+
+
+def _input_part(message: Message, event: Input) -> EnvelopePart | None:
+    if event.part is None:
+        return None
+    described = describe_input(event.part.kind, event.part.fields)
+    kind = _string(described.pop("type"))
+    whole = kind != "text"
+    # As below, nothing is left to validate.
+    return EnvelopePart.model_construct(
+        kind=kind,
+        id=_named(described),
+        fields=described,
+        text="" if whole else _string(message.data),
+        data=message.data if whole else None,
+    )
+
+
 def _part(message: Message, event: Event | None, told: Mapping[str, str]) -> EnvelopePart | None:
     status = _known(told.get(tags.STATUS))
     described = _described(told.get(tags.PART))
@@ -411,8 +452,7 @@ def _part(message: Message, event: Event | None, told: Mapping[str, str]) -> Env
     if described is None:
         return None
     kind = _string(described.pop("type"))
-    named = (described.get("id"), described.get("toolCallId"))
-    part_id = part_id or next((each for each in named if isinstance(each, str)), "")
+    part_id = part_id or _named(described)
     ephemeral = _mapping(message.extras).get("ephemeral") is True
     streamed = status is not None
     # All of it is of the right type; to validate it would limit how deep values nest.
@@ -425,6 +465,11 @@ def _part(message: Message, event: Event | None, told: Mapping[str, str]) -> Env
         status=status,
         ephemeral=ephemeral,
     )
+
+
+def _named(described: Mapping[str, Json]) -> str:
+    named = (described.get("id"), described.get("toolCallId"))
+    return next((each for each in named if isinstance(each, str)), "")
 
 
 def _described(tag: str | None) -> dict[str, Json] | None:

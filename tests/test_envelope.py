@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from temporal_ably._dialect import ait08
 from temporal_ably._wire import tags
-from temporal_ably._wire.events import PartEmitted, PartText, Run, RunClosed, RunOpened, Step, StepClosed, StepOpened
+from temporal_ably._wire.events import (
+    CancelRequested,
+    Input,
+    PartEmitted,
+    PartText,
+    Run,
+    RunClosed,
+    RunOpened,
+    Step,
+    StepClosed,
+    StepOpened,
+)
 from temporal_ably._wire.parts import Json, Streamed, Whole
 from temporal_ably.codec.vercel import CODEC
 from temporal_ably.envelope import Envelope, EnvelopePart
@@ -54,7 +65,7 @@ def message(event: Any, headers: dict[str, str] | None = None, **changes: object
 
 def told(read: Envelope) -> dict[str, object]:
     """What a reader learned, defaults left out."""
-    placed = {"channel", "serial", "version", "action", "name", "id", "client_id", "timestamp"}
+    placed = {"channel", "serial", "version", "action", "name", "id", "client_id", "version_client_id", "timestamp"}
     return read.model_dump(exclude=placed, exclude_defaults=True)
 
 
@@ -71,6 +82,13 @@ def text(status: str, data: str, **changes: object) -> dict[str, Any]:
 
 def whole(kind: str, fields: dict[str, str], data: Json, headers: dict[str, str] | None = None) -> dict[str, Any]:
     return message(PartEmitted(STEP, "run/:0:1/0", Whole(kind, fields, data)), headers)
+
+
+CALL = {"toolCallId": "c"}
+
+
+def user_part(part_type: str, data: Json, **fields: str) -> Whole:
+    return Whole("user-message", {"messageId": "ui", "partType": part_type, **fields}, data)
 
 
 STEP_FACTS = {"session_run": "run", "step": ":0:1", "step_serial": "0001"}
@@ -203,6 +221,109 @@ EVENTS: dict[str, tuple[dict[str, Any], dict[str, object]]] = {
 def test_what_a_message_tells(name: str):
     raw, facts = EVENTS[name]
     assert told(read(raw)) == facts
+
+
+SAID = {"event": "input", "message_id": "m", "event_id": "e", "role": "user", "run_client_id": "alice"}
+INPUTS: list[tuple[Input | CancelRequested, dict[str, object]]] = [
+    (
+        Input("m", "e", "user", "alice", parent="p", fork_of="f", part=user_part("text", "Hi")),
+        {
+            **SAID,
+            "parent": "p",
+            "fork_of": "f",
+            "part": {"kind": "text", "fields": {"messageId": "ui"}, "text": "Hi"},
+        },
+    ),
+    (
+        Input("m", "e", "user", "alice", "run", part=user_part("file", "https://a", mediaType="image/png")),
+        {
+            **SAID,
+            "session_run": "run",
+            "part": {"kind": "file", "fields": {"messageId": "ui", "mediaType": "image/png"}, "data": "https://a"},
+        },
+    ),
+    (
+        Input("m", "e", "user", "alice", part=user_part("data-mode", {"mode": 1}, id="d")),
+        {
+            **SAID,
+            "part": {"kind": "data-mode", "id": "d", "fields": {"messageId": "ui", "id": "d"}, "data": {"mode": 1}},
+        },
+    ),
+    (
+        Input("m", "e", "user", "alice", part=user_part("text", {"no": "text"})),
+        {**SAID, "part": {"kind": "text", "fields": {"messageId": "ui"}}},
+    ),
+    (
+        Input("m", "e", "user", "alice", part=Whole("user-message", {}, "Hi")),
+        {**SAID, "part": {"kind": "user-message", "data": "Hi"}},
+    ),
+    (
+        Input("m", "e", "assistant", "alice", "", "p", supersedes="r", part=Whole("tool-result", CALL, {"output": 1})),
+        {
+            **SAID,
+            "role": "assistant",
+            "parent": "p",
+            "supersedes": "r",
+            "part": {"kind": "tool-result", "id": "c", "fields": {"toolCallId": "c"}, "data": {"output": 1}},
+        },
+    ),
+    (
+        Input("m", "e", "user", "alice", "run", part=Whole("tool-approval-response", {**CALL, "approved": "true"})),
+        {
+            **SAID,
+            "session_run": "run",
+            "part": {
+                "kind": "tool-approval-response",
+                "id": "c",
+                "fields": {"toolCallId": "c", "approved": True},
+                "data": "",
+            },
+        },
+    ),
+    (
+        Input("m", "e", "user", "alice", parent="p", regenerates="a", part=Whole("regenerate", {})),
+        {**SAID, "parent": "p", "regenerates": "a", "part": {"kind": "regenerate", "data": ""}},
+    ),
+    (CancelRequested("e", "run", "m"), {"event": "cancel", "event_id": "e", "session_run": "run", "input_id": "m"}),
+]
+
+
+@pytest.mark.parametrize(("event", "facts"), INPUTS)
+def test_what_a_client_says(event: Input | CancelRequested, facts: dict[str, object]):
+    assert told(read(message(event))) == facts
+
+
+def test_an_input_of_which_no_kind_is_told_has_no_part():
+    raw = message(Input("m", "e", "user"))
+    del raw["extras"]["ai"]["codec"]
+    assert read(raw).part is None
+
+
+def test_of_an_input_only_its_text_is_text():
+    said = [read(message(event)).text for event, _ in INPUTS]
+    assert [each for each in said if each] == ["Hi"]
+
+
+def test_tags_of_a_part_on_an_input_are_not_believed():
+    tag = {tags.VERSION: "1", tags.PART: '{"type":"text"}', tags.STATUS: "streaming"}
+    part = read(message(INPUTS[1][0], tag)).part
+    assert part is not None
+    assert (part.kind, part.status) == ("file", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "changed_by"),
+    [
+        ({"version": {"serial": "0003", "clientId": "mallory"}}, "mallory"),
+        ({"version": {"serial": "0003"}}, ""),
+        ({"version": "0003"}, ""),
+        ({"version": "0003", "versionClientId": "mallory"}, "mallory"),
+        ({"version": {"serial": "0003", "clientId": 7}}, ""),
+    ],
+)
+def test_who_changed_a_message(changes: dict[str, Any], changed_by: str):
+    envelope = read({**EVENTS["run-start"][0], **changes})
+    assert (envelope.client_id, envelope.version_client_id) == ("temporal-ably", changed_by)
 
 
 @pytest.mark.parametrize("name", [name for name in EVENTS if "other" not in name and "newer" not in name])

@@ -86,7 +86,7 @@ class AblyRecorder:
 
     @property
     def canonical(self) -> list[Envelope]:
-        """The parts that count, one envelope a part, in the order of their serials.
+        """The parts of agents that count, one envelope a part, in the order of their serials.
 
         What only begins a message (``start``, ``start-step``) is left out.
         """
@@ -245,7 +245,8 @@ class AblyRecorder:
             return fold.session
 
     def _parts(self) -> list[Envelope]:
-        return [each for each in self.envelopes if each.part is not None and each.part.kind not in _EMPTY_KINDS]
+        own = [each for each in self.envelopes if each.event == "part"]
+        return [each for each in own if each.part is not None and each.part.kind not in _EMPTY_KINDS]
 
 
 class Away:
