@@ -7,34 +7,47 @@ changed since the last one.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import pairwise
-from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING
 
-from temporal_ably._session.attempts import attempt_keys, step_of
-from temporal_ably._session.messages import compose
-from temporal_ably._session.model import Attempt, Message, Run, Session, Step
-from temporal_ably._session.order import NO_TIME, AttemptKey, why_dead
-from temporal_ably._session.record import Entry, Record
-from temporal_ably._wire.events import RunReason, StepReason
+from temporal_ably._session.model import Session
+from temporal_ably._session.places import CLIENT_EVENTS, Place
+from temporal_ably._session.record import Record
+from temporal_ably._session.runs import build_inputs, build_run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from temporal_ably._session.parts import Part
+    from temporal_ably._session.model import Input, Run
+    from temporal_ably._session.record import Entry
     from temporal_ably.envelope import Envelope
 
 _SERIAL = attrgetter("serial")
 
 
-class Fold:
-    """Folds deliveries into a session, one at a time, in any order, repeats included."""
+@dataclass(frozen=True)
+class _Built:
+    """What is at a place. ``run`` is set for a run, and for a fork that no run answers to yet."""
 
-    def __init__(self) -> None:
+    entries: tuple[Entry, ...]
+    inputs: tuple[Input, ...]
+    run: Run | None
+
+
+class Fold:
+    """Folds deliveries into a session, one at a time, in any order, repeats included.
+
+    Args:
+        agent_client_id: the client id that agents publish with. Runs, steps and parts that another client published
+            or changed are left out; empty to believe all. That clients cannot change what is not theirs, only their
+            capabilities can see to: what a late reader gets of a forged message may have replaced the genuine one.
+    """
+
+    def __init__(self, *, agent_client_id: str = "") -> None:
+        self._agent = agent_client_id
         self._records: dict[str, Record] = {}
-        self._serials: dict[str, set[str]] = {}
-        self._built: dict[str, tuple[str, Run]] = {}
+        self._serials: dict[Place, set[str]] = {}
+        self._built: dict[Place, _Built] = {}
+        self._forked: dict[str, tuple[tuple[_Built, ...], Run]] = {}
 
     def apply(self, envelope: Envelope) -> bool:
         """Take in a delivery.
@@ -43,114 +56,66 @@ class Fold:
             Whether the session may have changed.
         """
         serial = envelope.serial
-        if not serial:
+        if not serial or self._is_forged(envelope):
             return False
         record = self._records.setdefault(serial, Record())
-        before = record.run
+        before = record.place
         if not record.apply(envelope):
             return False
-        after = record.run
-        for run in {before, after}:
-            self._built.pop(run, None)
-        if before:
+        after = record.place
+        for place in (before, after):
+            if place is not None:
+                self._built.pop(place, None)
+        if before is not None:
             self._serials[before].discard(serial)
-        if after:
+        if after is not None:
             self._serials.setdefault(after, set()).add(serial)
-        return bool(before or after)
+        return before is not None or after is not None
+
+    def _is_forged(self, envelope: Envelope) -> bool:
+        if not self._agent or envelope.action == "delete":
+            return False
+        # Whoever changes a message leaves its publisher as it is.
+        publisher, changed_by = envelope.client_id, envelope.version_client_id or envelope.client_id
+        if envelope.event in CLIENT_EVENTS:
+            return publisher == self._agent and changed_by != self._agent
+        return publisher != self._agent or changed_by != self._agent
 
     @property
     def session(self) -> Session:
         """The session as it stands."""
-        for run, serials in self._serials.items():
-            if serials and run not in self._built:
-                entries = (self._records[serial].entry for serial in sorted(serials))
-                self._built[run] = min(serials), _build_run(run, [entry for entry in entries if entry is not None])
-        return Session(tuple(run for _, run in sorted(self._built.values(), key=itemgetter(0))))
+        for place, serials in self._serials.items():
+            if serials and place not in self._built:
+                self._built[place] = self._build(place, serials)
+        inputs = sorted((each for built in self._built.values() for each in built.inputs), key=_SERIAL)
+        return Session(tuple(sorted(self._runs(), key=_SERIAL)), tuple(inputs))
 
+    def _build(self, place: Place, serials: set[str]) -> _Built:
+        found = (self._records[serial].entry for serial in sorted(serials))
+        entries = tuple(entry for entry in found if entry is not None)
+        run = build_run(place.id, entries) if place.kind in ("run", "fork") else None
+        return _Built(entries, build_inputs(entries), run)
 
-def _build_run(run: str, entries: list[Entry]) -> Run:
-    """Build a run. ``entries`` stand in the order of their serials."""
-    end: Envelope | None = None
-    steps: dict[str, list[Entry]] = {}
-    for entry in entries:
-        envelope = entry.envelope
-        if envelope.event == "run-end":
-            end = envelope
-        step = step_of(envelope)
-        if step is not None:
-            steps.setdefault(step, []).append(entry)
-    attempts = {step: _by_attempt(found) for step, found in steps.items()}
-    canonical = (entry for found in attempts.values() for entry in found[max(found)])
-    messages = compose(sorted(canonical, key=_SERIAL))
-    owned = _share(messages, attempts)
-    built = tuple(_build_step(step, found, owned.get(step, ())) for step, found in attempts.items())
-    if end is None:
-        return Run(run, steps=built, messages=messages)
-    # A reason of a newer contract ends the run, too; that it went well is not known.
-    reason = cast("RunReason", end.reason) if end.reason in get_args(RunReason) else "error"
-    return Run(run, reason, end.error or None, built, messages)
+    def _runs(self) -> list[Run]:
+        """Give all runs, each with the result of a tool that it began with."""
+        runs = {place.id: built for place, built in self._built.items() if place.kind == "run"}
+        forks = {place.id: built for place, built in self._built.items() if place.kind == "fork"}
+        begun: dict[str, list[_Built]] = {}
+        if forks:
+            # The first that answers to it began with it.
+            for run in sorted((built.run for built in runs.values() if built.run is not None), key=_SERIAL):
+                begun[run.id] = [forks.pop(each) for each in sorted(run.input_ids) if each in forks]
+        found = [built.run for built in forks.values()]
+        found += [self._with_forks(built, begun.get(run_id, [])) for run_id, built in runs.items()]
+        return [run for run in found if run is not None]
 
-
-def _by_attempt(entries: list[Entry]) -> dict[AttemptKey, list[Entry]]:
-    attempts: dict[AttemptKey, list[Entry]] = {}
-    for entry, key in zip(entries, attempt_keys([entry.envelope for entry in entries]), strict=True):
-        attempts.setdefault(key, []).append(entry)
-    return attempts
-
-
-def _share(
-    messages: tuple[Message, ...], attempts: dict[str, dict[AttemptKey, list[Entry]]]
-) -> dict[str, tuple[Message, ...]]:
-    """Give each step what of the messages is its own; a foreign agent may write one message in several steps."""
-    steps = {entry.serial: step for step, found in attempts.items() for entry in found[max(found)]}
-    shares: dict[str, list[Message]] = {}
-    for message in messages:
-        own: dict[str, list[Part]] = {steps[message.serial]: []}
-        for part in message.parts:
-            own.setdefault(steps[part.serial], []).append(part)
-        for step, parts in own.items():
-            whole = len(parts) == len(message.parts)
-            shares.setdefault(step, []).append(message if whole else replace(message, parts=tuple(parts)))
-    return {step: tuple(found) for step, found in shares.items()}
-
-
-def _build_step(step: str, attempts: dict[AttemptKey, list[Entry]], messages: tuple[Message, ...]) -> Step:
-    ordered = sorted(attempts)
-    built: list[Attempt] = []
-    for key, by in pairwise(ordered):
-        attempt = _build_attempt(key, attempts[key], compose(attempts[key]))
-        number = _number(attempts[by])
-        why = why_dead(key, attempt.number, attempt.ended, by, number)
-        built.append(replace(attempt, superseded_by=number, why_dead=why))
-    winner = ordered[-1]
-    return Step(step, (*built, _build_attempt(winner, attempts[winner], messages)))
-
-
-def _build_attempt(key: AttemptKey, entries: list[Entry], messages: tuple[Message, ...]) -> Attempt:
-    ended: StepReason | Literal[""] = ""
-    for entry in entries:
-        if entry.envelope.event == "step-end":
-            reason = entry.envelope.reason
-            ended = cast("StepReason", reason) if reason in get_args(StepReason) else "failed"
-    envelopes = [entry.envelope for entry in entries]
-    return Attempt(
-        number=_number(entries),
-        started=None if key.started == NO_TIME else key.started,
-        serial=key.serial,
-        workflow_id=_first(each.workflow_id for each in envelopes),
-        run_id=_first(each.run_id for each in envelopes),
-        activity_id=_first(each.activity_id for each in envelopes),
-        # Some tags stand on the first message only.
-        activity_type=_first(each.activity_type for each in envelopes),
-        agent=_first(each.agent for each in envelopes),
-        ended=ended,
-        messages=messages,
-    )
-
-
-def _first(values: Iterable[str]) -> str:
-    return next((value for value in values if value), "")
-
-
-def _number(entries: list[Entry]) -> int:
-    return next((entry.envelope.attempt for entry in entries if entry.envelope.attempt is not None), 1)
+    def _with_forks(self, built: _Built, forks: list[_Built]) -> Run | None:
+        if not forks or built.run is None:
+            return built.run
+        parts = (built, *forks)
+        before, remembered = self._forked.get(built.run.id, ((), built.run))
+        if list(map(id, before)) != list(map(id, parts)):
+            entries = sorted((entry for part in parts for entry in part.entries), key=_SERIAL)
+            remembered = build_run(built.run.id, entries)
+            self._forked[built.run.id] = parts, remembered
+        return remembered

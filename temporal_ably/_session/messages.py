@@ -1,7 +1,8 @@
 """Parts on the wire in, chat messages out.
 
 The rule of the file: entries are folded in the order of their serials, each with its whole text, as
-if the stock client had loaded them from history. What finds no place is dropped.
+if the stock client had loaded them from history. What finds no place is dropped, but what a client
+says to a tool call waits for it: a step that is tried again may make the call anew.
 
 Source: @ably/ai-transport 0.8.0, ``src/vercel/codec/reducer.ts``, ``fold-*.ts``.
 """
@@ -24,21 +25,24 @@ from temporal_ably._session.parts import (
     ToolPart,
     ToolState,
 )
+from temporal_ably._session.places import is_said
+from temporal_ably._session.seeds import read_seeds
 from temporal_ably.codec.fields import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
+    from temporal_ably._session.model import Role
     from temporal_ably._session.record import Entry
     from temporal_ably._wire.parts import Json
     from temporal_ably.envelope import EnvelopePart
 
 
 def compose(entries: Iterable[Entry]) -> tuple[Message, ...]:
-    """Fold the parts of a run, or of one attempt, into messages.
+    """Fold what was written to a run, or by one attempt, or said by a user, into messages.
 
     Args:
-        entries: of parts, in the order of their serials.
+        entries: of parts and inputs, in the order of their serials.
     """
     composer = _Composer()
     for entry in entries:
@@ -54,17 +58,27 @@ class _Draft:
     id: str
     serial: str
     ui_id: str
+    role: Role = "assistant"
+    client_id: str = ""
     parts: list[Part] = field(default_factory=list[Part])
     calls: dict[str, int] = field(default_factory=dict[str, int])
     metadata: Json = None
+
+    @property
+    def message(self) -> Message:
+        """The message as it stands."""
+        return Message(
+            self.id, self.serial, self.ui_id, tuple(self.parts), self.metadata, self.role, client_id=self.client_id
+        )
 
     def call(self, call_id: str) -> ToolPart | None:
         """Find a tool call."""
         return cast("ToolPart", self.parts[self.calls[call_id]]) if call_id in self.calls else None
 
-    def place_call(self, part: ToolPart) -> None:
-        """Add a tool call at the end."""
-        self.calls[part.call_id] = len(self.parts)
+    def place(self, part: Part) -> None:
+        """Add a part at the end."""
+        if isinstance(part, ToolPart):
+            self.calls[part.call_id] = len(self.parts)
         self.parts.append(part)
 
     def move_call(self, call: ToolPart, state: ToolState, values: dict[str, Json]) -> None:
@@ -73,26 +87,102 @@ class _Draft:
         self.parts[self.calls[call.call_id]] = replace(call, state=state, values=kept | values)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What a client says to a tool call of one message."""
+
+    message_id: str
+    call_id: str
+    state: ToolState
+    values: dict[str, Json]
+
+    def land(self, drafts: Mapping[str, _Draft]) -> bool:
+        """Land on the call, if it is there."""
+        draft = drafts.get(self.message_id)
+        call = draft.call(self.call_id) if draft is not None else None
+        if draft is None or call is None:
+            return False
+        draft.move_call(call, self.state, self._asked(call) if self.state == "approval-responded" else self.values)
+        return True
+
+    def _asked(self, call: ToolPart) -> dict[str, Json]:
+        approval_id = _object(call.approval).get("id", "")
+        return {"approval": {"id": approval_id, **_object(self.values["approval"])}}
+
+
+def _result(entry: Entry, part: EnvelopePart) -> tuple[ToolState, dict[str, Json]]:
+    del part
+    data = _object(entry.data)
+    return "output-available", ({"output": data["output"]} if "output" in data else {})
+
+
+def _result_error(entry: Entry, part: EnvelopePart) -> tuple[ToolState, dict[str, Json]]:
+    del part
+    return "output-error", {"errorText": _string(_object(entry.data).get("message"))}
+
+
+def _approval_response(entry: Entry, part: EnvelopePart) -> tuple[ToolState, dict[str, Json]]:
+    del entry
+    if _field(part, "approved") is not True:
+        return "output-denied", {"approval": {"id": "", "approved": False}}
+    return "approval-responded", {"approval": {"approved": True, **_present(reason=_option(part, "reason"))}}
+
+
 class _Composer:
     def __init__(self) -> None:
         self._drafts: dict[str, _Draft] = {}
+        # Answers to calls that are not there yet.
+        self._waiting: list[_Answer] = []
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        return tuple(
-            Message(draft.id, draft.serial, draft.ui_id, tuple(draft.parts), draft.metadata)
-            for draft in self._drafts.values()
-        )
+        return tuple(draft.message for draft in self._drafts.values())
 
     def add(self, entry: Entry, part: EnvelopePart) -> None:
-        if part.kind.startswith("data-"):
+        if entry.envelope.event == "input":
+            self._input(entry, part)
+        elif part.kind.startswith("data-"):
             self._data(entry, part)
         elif part.kind in self._folds:
             self._folds[part.kind](self, entry, part)
+        self._waiting = [answer for answer in self._waiting if not answer.land(self._drafts)]
 
-    def _draft(self, entry: Entry) -> _Draft:
+    def _draft(self, entry: Entry, role: Role = "assistant") -> _Draft:
         message_id = entry.envelope.message_id
-        return self._drafts.setdefault(message_id, _Draft(message_id, entry.serial, message_id))
+        found = self._drafts.get(message_id)
+        if found is None:
+            found = _Draft(message_id, entry.serial, message_id, role, entry.envelope.client_id)
+            self._drafts[message_id] = found
+        return found
+
+    def _input(self, entry: Entry, part: EnvelopePart) -> None:
+        if is_said(entry.envelope):
+            self._said(entry, part)
+        elif part.kind in self._answers:
+            state, values = self._answers[part.kind](entry, part)
+            self._seed(entry)
+            self._waiting.append(_Answer(entry.envelope.message_id, _text(part, "toolCallId"), state, values))
+
+    def _said(self, entry: Entry, part: EnvelopePart) -> None:
+        draft = self._draft(entry, "assistant" if entry.envelope.role == "assistant" else "user")
+        draft.ui_id = _text(part, "messageId", draft.ui_id)
+        if part.kind == "text":
+            draft.place(TextPart(entry.serial, entry.text))
+        elif part.kind == "file":
+            draft.place(FilePart(entry.serial, _text(part, "mediaType"), _string(entry.data)))
+        else:
+            draft.place(DataPart(entry.serial, part.kind, _option(part, "id"), entry.data))
+
+    def _seed(self, entry: Entry) -> None:
+        if entry.envelope.message_id in self._drafts:
+            return
+        for seed in read_seeds(entry.data, entry.serial):
+            if seed.id not in self._drafts:
+                role: Role = "user" if seed.by_user else "assistant"
+                draft = _Draft(seed.id, entry.serial, seed.ui_id, role, metadata=seed.metadata)
+                for part in seed.parts:
+                    draft.place(part)
+                self._drafts[seed.id] = draft
 
     def _start(self, entry: Entry, part: EnvelopePart) -> None:
         draft = self._draft(entry)
@@ -107,24 +197,24 @@ class _Composer:
 
     def _step_start(self, entry: Entry, part: EnvelopePart) -> None:
         del part
-        self._draft(entry).parts.append(StepStartPart(entry.serial))
+        self._draft(entry).place(StepStartPart(entry.serial))
 
     def _text(self, entry: Entry, part: EnvelopePart) -> None:
         made = TextPart if part.kind == "text" else ReasoningPart
-        self._draft(entry).parts.append(made(entry.serial, entry.text, part.status or "complete", entry.missing))
+        self._draft(entry).place(made(entry.serial, entry.text, part.status or "complete", entry.missing))
 
     def _tool_input(self, entry: Entry, part: EnvelopePart) -> None:
         complete = part.status in (None, "complete")
         values = _present(input=entry.data) if part.status is None else _parsed(entry.text, complete=complete)
         call = _call(entry, part, "input-available" if complete else "input-streaming", values)
-        self._draft(entry).place_call(replace(call, status=part.status or "complete", missing=entry.missing))
+        self._draft(entry).place(replace(call, status=part.status or "complete", missing=entry.missing))
 
     def _tool_input_error(self, entry: Entry, part: EnvelopePart) -> None:
         draft, data = self._draft(entry), _object(entry.data)
         values: dict[str, Json] = {"errorText": _error(data)} | ({"input": data["input"]} if "input" in data else {})
         call = draft.call(_text(part, "toolCallId"))
         if call is None:
-            draft.place_call(_call(entry, part, "output-error", values))
+            draft.place(_call(entry, part, "output-error", values))
         else:
             # Unlike an output, it brings the input itself.
             draft.parts[draft.calls[call.call_id]] = replace(call, state="output-error", values=values)
@@ -159,16 +249,16 @@ class _Composer:
             draft.move_call(call, state, {"approval": approval})
 
     def _file(self, entry: Entry, part: EnvelopePart) -> None:
-        self._draft(entry).parts.append(FilePart(entry.serial, _text(part, "mediaType"), _string(entry.data)))
+        self._draft(entry).place(FilePart(entry.serial, _text(part, "mediaType"), _string(entry.data)))
 
     def _source_url(self, entry: Entry, part: EnvelopePart) -> None:
         source = SourceUrlPart(entry.serial, _text(part, "sourceId"), _string(entry.data), _option(part, "title"))
-        self._draft(entry).parts.append(source)
+        self._draft(entry).place(source)
 
     def _source_document(self, entry: Entry, part: EnvelopePart) -> None:
         source_id, media_type, title = (_text(part, name) for name in ("sourceId", "mediaType", "title"))
         source = SourceDocumentPart(entry.serial, source_id, media_type, title, _option(part, "filename"))
-        self._draft(entry).parts.append(source)
+        self._draft(entry).place(source)
 
     def _data(self, entry: Entry, part: EnvelopePart) -> None:
         if part.ephemeral or _field(part, "transient") is True:
@@ -197,6 +287,11 @@ class _Composer:
         "file": _file,
         "source-url": _source_url,
         "source-document": _source_document,
+    }
+    _answers: ClassVar[dict[str, Callable[[Entry, EnvelopePart], tuple[ToolState, dict[str, Json]]]]] = {
+        "tool-result": _result,
+        "tool-result-error": _result_error,
+        "tool-approval-response": _approval_response,
     }
 
 

@@ -20,6 +20,7 @@ ToolState = Literal[
     "input-streaming",
     "input-available",
     "approval-requested",
+    "approval-responded",
     "output-available",
     "output-error",
     "output-denied",
@@ -109,6 +110,16 @@ class ToolPart:
         """What went wrong with the call."""
         error = self.values.get("errorText")
         return error if isinstance(error, str) else None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has come to an end: to an output, an error or a refusal."""
+        return self.state.startswith("output-")
+
+    @property
+    def by_provider(self) -> bool:
+        """Whether the model's provider runs the tool."""
+        return self.options.get("providerExecuted") is True
 
     @property
     def preliminary(self) -> bool:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from temporal_ably._session.places import Place, place_of
+
 if TYPE_CHECKING:
     from temporal_ably._wire.parts import Json
     from temporal_ably.envelope import Envelope
@@ -84,11 +86,11 @@ class Record:
         self._text = "".join(_text(each) for each in [*whole, *self._tail])
 
     @property
-    def run(self) -> str:
-        """The run that it belongs to, empty while it shows nothing."""
+    def place(self) -> Place | None:
+        """The place that it belongs to, ``None`` while it shows nothing."""
         if self._base is None or self._base.action == "delete":
-            return ""
-        return (self._tail[-1] if self._tail else self._base).session_run
+            return None
+        return place_of(self._tail[-1] if self._tail else self._base)
 
     @property
     def entry(self) -> Entry | None:

@@ -45,10 +45,13 @@ class Delivery:
     name: str
     data: Json
     extras: Mapping[str, Any] = field(repr=False)
+    client_id: str = ""
+    changed_by: str = ""
 
     @property
     def envelope(self) -> Envelope:
-        return Envelope.of({**vars(self), "version": {"serial": self.version}}, channel="ai:test")
+        version = {"serial": self.version, "clientId": self.changed_by}
+        return Envelope.of({**vars(self), "clientId": self.client_id, "version": version}, channel="ai:test")
 
     def without_tags(self) -> Delivery:
         """Give the message as an agent of another make would send it."""
@@ -72,6 +75,7 @@ class Recording:
 
     live: list[Delivery] = field(default_factory=list[Delivery])
     history: dict[str, Delivery] = field(default_factory=dict[str, Delivery])
+    publisher: str = ""
     _clock: int = 0
 
     @property
@@ -79,21 +83,26 @@ class Recording:
         """What a subscriber sees who missed nothing."""
         return fold(self.live)
 
-    def create(self, event: Event, headers: dict[str, str], *, ephemeral: bool = False) -> str:
+    def create(
+        self, event: Event, headers: dict[str, str], *, ephemeral: bool = False, publisher: str | None = None
+    ) -> str:
         message = ait08.encode(event)
         serial = self._tick()
         extras = {**message.extras, "headers": headers, **({"ephemeral": True} if ephemeral else {})}
-        self._deliver(Delivery(serial, serial, "create", message.name, message.data, extras))
+        client_id = self.publisher if publisher is None else publisher
+        self._deliver(Delivery(serial, serial, "create", message.name, message.data, extras, client_id, client_id))
         return serial
 
     def append(self, serial: str, event: Event, headers: dict[str, str]) -> None:
         message = ait08.encode(event)
         # Ably leaves the name out of appends.
         extras = {**message.extras, "headers": headers}
-        self._deliver(Delivery(serial, self._tick(), "append", "", message.data, extras))
+        publisher = self.history[serial].client_id
+        self._deliver(Delivery(serial, self._tick(), "append", "", message.data, extras, publisher, self.publisher))
 
-    def update(self, serial: str, data: str, action: Action = "update") -> None:
-        self._deliver(replace(self.history[serial], version=self._tick(), action=action, data=data))
+    def update(self, serial: str, data: str, action: Action = "update", *, changed_by: str | None = None) -> None:
+        by = self.publisher if changed_by is None else changed_by
+        self._deliver(replace(self.history[serial], version=self._tick(), action=action, data=data, changed_by=by))
 
     def delete(self, serial: str) -> None:
         """Delete a message as a moderator might: without name and headers."""

@@ -1,17 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from temporal_ably._dialect import ait08
 from temporal_ably._session.fold import Fold
 from temporal_ably._session.transcript import transcript
 from temporal_ably._wire import tags
-from temporal_ably._wire.events import Run, RunReason, StepReason
-from tests.session.drawn import recordings
+from temporal_ably._wire.events import Input, Run, RunReason, StepReason
+from temporal_ably._wire.parts import Whole
+from tests.session.chat import AGENT, Chat, ids, texts
+from tests.session.drawn import chats, recordings
 from tests.session.recording import BEGIN, Delivery, Recording, fold
+
+if TYPE_CHECKING:
+    from temporal_ably.envelope import Action
 
 CALL = {"toolCallId": "c1", "toolName": "getWeather"}
 
@@ -339,6 +346,114 @@ def test_a_deleted_message_takes_its_text_along():
     text.append("more")
     assert folding.apply(channel.live[-1].envelope) is False
     assert folding.session.text == ""
+
+
+# Who may say what.
+
+
+def test_what_another_client_publishes_as_an_agent_is_left_out_where_the_agent_is_known():
+    chat = Chat()
+    chat.say("u1")
+    chat.open("r1", "u1").message("mine")
+    genuine = len(chat.channel.live)
+    chat.channel.publisher = "mallory"
+    chat.open("r2", "u1").message("forged").end()
+    folding = Fold(agent_client_id=AGENT)
+    taken = [folding.apply(each.envelope) for each in chat.channel.live]
+    assert taken == [place < genuine for place in range(len(taken))]
+    assert texts(folding.session.messages) == ["u1", "mine"]
+    assert texts(chat.session.messages) == ["u1", "forged"]
+
+
+@pytest.mark.parametrize("action", ["update", "append"])
+def test_what_another_client_changes_is_as_it_was_where_the_agent_is_known(action: Action):
+    chat = Chat()
+    chat.say("u1")
+    chat.open("r1", "u1").message("mine")
+    opening, text = [each for each in chat.channel.live if each.name == "ai-output" or each.action == "append"]
+    folding = Fold(agent_client_id=AGENT)
+    for each in chat.channel.live:
+        folding.apply(each.envelope)
+    chat.channel.update(opening.serial, "forged", action, changed_by="mallory")
+    forged = chat.channel.live[-1]
+    said = ait08.encode(Input("u1", "e", "user", part=Whole("user-message", {"partType": "text"}, "forged")))
+    assert not folding.apply(forged.envelope)
+    assert not folding.apply(replace(forged, name=said.name, data=said.data, extras=said.extras).envelope)
+    assert folding.session.text == text.data == "mine"
+    assert "forged" in chat.session.text
+
+
+def test_what_the_agent_says_as_a_client_and_what_a_moderator_deletes_counts():
+    chat = Chat()
+    chat.tell(Input("u1", "e", "user", part=Whole("user-message", {"partType": "text"}, "asked")), publisher=AGENT)
+    chat.open("r1", "u1").message("mine")
+    chat.channel.delete(next(each.serial for each in chat.channel.live if each.name == "ai-output"))
+    folding = Fold(agent_client_id=AGENT)
+    assert all(folding.apply(each.envelope) for each in chat.channel.live)
+    assert texts(folding.session.messages) == ["asked"]
+
+
+def test_whoever_changes_what_a_user_said_does_so_with_the_right_to():
+    chat = Chat()
+    chat.say("u1")
+    chat.channel.update(chat.channel.live[0].serial, "changed", changed_by="moderator")
+    folding = Fold(agent_client_id=AGENT)
+    assert all(folding.apply(each.envelope) for each in chat.channel.live)
+    assert texts(folding.session.messages) == ["changed"]
+
+
+def test_an_operation_that_names_nobody_is_believed_to_be_the_publishers():
+    chat = Chat()
+    chat.open("r1").message("mine")
+    folding = Fold(agent_client_id=AGENT)
+    for each in chat.channel.live:
+        folding.apply(replace(each, changed_by="").envelope)
+    assert folding.session.text == "mine"
+
+
+# A function of the set of deliveries.
+
+
+def test_a_run_is_told_anew_when_the_result_that_it_began_with_comes_or_goes():
+    chat = Chat()
+    chat.say("u1")
+    chat.open("r1", "u1").call().suspend()
+    call = chat.session.runs[0].messages[0]
+    start = len(chat.channel.live)
+    chat.fork("f1", 1, "u1", "r1", call)
+    chat.answer("r2", "done", parent="u1", answers="f1")
+    late = [*chat.channel.live[:start], *chat.channel.live[start + 1 :], chat.channel.live[start]]
+    folding = Fold()
+    for each in late[:-1]:
+        folding.apply(each.envelope)
+    assert ids(folding.session.messages) == ["u1", "r2.1"]
+    folding.apply(late[-1].envelope)
+    assert ids(folding.session.messages) == ["u1", "f1", "r2.1"]
+    chat.channel.delete(late[-1].serial)
+    folding.apply(chat.channel.live[-1].envelope)
+    assert ids(folding.session.messages) == ["u1", "r2.1"]
+
+
+@given(st.data())
+def test_any_interleaving_of_what_users_and_agents_say_gives_the_same_session(data: st.DataObject):
+    chat = data.draw(chats())
+    extra = data.draw(st.lists(st.sampled_from(chat.channel.live), max_size=10))
+    repeats = [chat.channel.whole(each) if each.action == "append" else each for each in extra]
+    deliveries = data.draw(st.permutations([*chat.channel.live, *repeats, *chat.channel.history.values()]))
+    folding = Fold()
+    for delivery in deliveries:
+        folding.apply(delivery.envelope)
+        _ = folding.session.messages
+    assert folding.session == chat.session == fold(chat.channel.history.values())
+    assert folding.session.messages == chat.session.messages
+
+
+@given(chats())
+def test_a_conversation_read_after_each_delivery_equals_one_folded_afresh(chat: Chat):
+    folding = Fold()
+    for count, delivery in enumerate(chat.channel.live, start=1):
+        folding.apply(delivery.envelope)
+        assert folding.session == fold(chat.channel.live[:count])
 
 
 @given(st.data())

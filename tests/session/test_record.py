@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from temporal_ably._session.places import Place
 from temporal_ably._session.record import Record
 from temporal_ably.envelope import Action, Envelope, EnvelopePart
 
@@ -43,13 +44,13 @@ def test_content_depends_on_the_set_of_deliveries_alone(deliveries: list[Envelop
         record.apply(delivery)
     assert record.entry is not None
     assert record.entry.text == text
-    assert record.run == "r"
+    assert record.place == Place("run", "r")
 
 
 def test_appends_to_an_unknown_message_show_nothing_until_its_content_arrives():
     record = Record()
     assert not record.apply(C)
-    assert (record.entry, record.run) == (None, "")
+    assert (record.entry, record.place) == (None, None)
     assert record.apply(UP_TO_B)
     assert record.entry is not None
 
@@ -74,7 +75,7 @@ def test_a_deleted_message_is_gone_and_later_appends_do_not_bring_it_back():
     record = Record()
     for delivery in (CREATE, A, _delivery(5, "delete", ""), _delivery(6, "append", "D")):
         record.apply(delivery)
-    assert (record.entry, record.run) == (None, "")
+    assert (record.entry, record.place) == (None, None)
 
 
 def test_characters_that_have_not_arrived_are_counted_once_a_later_length_is_known():
