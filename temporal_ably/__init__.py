@@ -22,6 +22,8 @@ from temporal_ably.errors import (
 )
 
 if TYPE_CHECKING:
+    from temporal_ably._session.conversation import Conversation
+    from temporal_ably._session.model import Message, Session
     from temporal_ably._temporal.durable_session import durable_session
     from temporal_ably._temporal.interceptor import AblyInterceptor, session_name
     from temporal_ably._temporal.invocation import Invocation
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from temporal_ably._temporal.streaming import current_stream, streaming
     from temporal_ably._temporal.turns import turn
     from temporal_ably.envelope import Envelope
+    from temporal_ably.reader import SessionReader, read_session
     from temporal_ably.settings import AblySettings
 
 __all__ = [
@@ -39,18 +42,23 @@ __all__ = [
     "ActivityStream",
     "ChannelRuleError",
     "ConnectionLostError",
+    "Conversation",
     "DecodeError",
     "EncodeError",
     "Envelope",
     "HistoryError",
     "Invocation",
+    "Message",
     "MessageTooLargeError",
     "PublishError",
+    "Session",
+    "SessionReader",
     "SettingsError",
     "StreamClosedError",
     "TemporalAblyError",
     "current_stream",
     "durable_session",
+    "read_session",
     "session_name",
     "streaming",
     "turn",
@@ -62,10 +70,15 @@ _HOMES = {
     "AblyPlugin": "temporal_ably._temporal.plugin",
     "AblySettings": "temporal_ably.settings",
     "ActivityStream": "temporal_ably._temporal.stream",
+    "Conversation": "temporal_ably._session.conversation",
     "Envelope": "temporal_ably.envelope",
     "Invocation": "temporal_ably._temporal.invocation",
+    "Message": "temporal_ably._session.model",
+    "Session": "temporal_ably._session.model",
+    "SessionReader": "temporal_ably.reader",
     "current_stream": "temporal_ably._temporal.streaming",
     "durable_session": "temporal_ably._temporal.durable_session",
+    "read_session": "temporal_ably.reader",
     "session_name": "temporal_ably._temporal.interceptor",
     "streaming": "temporal_ably._temporal.streaming",
     "turn": "temporal_ably._temporal.turns",

@@ -26,10 +26,18 @@ NAMES = ERRORS | {
     "AblyPlugin",
     "AblySettings",
     "ActivityStream",
+    "Conversation",
     "Envelope",
+    "Invocation",
+    "Message",
+    "Session",
+    "SessionReader",
     "current_stream",
+    "durable_session",
+    "read_session",
     "session_name",
     "streaming",
+    "turn",
 }
 
 

@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from temporal_ably._session.model import Attempt, Message, Part, Run, Session, Step
+    from temporal_ably._session.model import Attempt, Input, Message, Part, Run, Session, Step
     from temporal_ably._session.parts import (
         DataPart,
         FilePart,
@@ -43,6 +43,7 @@ __all__ = [
     "Envelope",
     "EnvelopePart",
     "FilePart",
+    "Input",
     "LocalServer",
     "Message",
     "Part",
@@ -61,7 +62,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "temporal_ably._session.model": ("Attempt", "Message", "Part", "Run", "Session", "Step"),
+    "temporal_ably._session.model": ("Attempt", "Input", "Message", "Part", "Run", "Session", "Step"),
     "temporal_ably._session.transcript": ("transcript",),
     "temporal_ably.envelope": ("Envelope", "EnvelopePart"),
     "temporal_ably.server": ("LocalServer",),

@@ -16,6 +16,7 @@ from tests.testing.sandboxed import Nothing
 PARTS = {
     "DataPart",
     "FilePart",
+    "Input",
     "ReasoningPart",
     "SourceDocumentPart",
     "SourceUrlPart",
