@@ -16,7 +16,6 @@ from tests.testing.sandboxed import Nothing
 PARTS = {
     "DataPart",
     "FilePart",
-    "Input",
     "ReasoningPart",
     "SourceDocumentPart",
     "SourceUrlPart",
@@ -29,6 +28,7 @@ CLASSES = PARTS | {
     "Attempt",
     "Envelope",
     "EnvelopePart",
+    "Input",
     "LocalServer",
     "Message",
     "Run",
