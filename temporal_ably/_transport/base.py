@@ -140,8 +140,12 @@ class Connection(Protocol):
         """Have them delivered no more; a channel that has no subscription is left as it is."""
         ...
 
-    def history(self, channel: str) -> AsyncGenerator[Stored, None]:
+    def history(self, channel: str, since_ms: int = 0) -> AsyncGenerator[Stored, None]:
         """Read a channel's messages, newest first; works on a connection that is not open, too.
+
+        Args:
+            channel: the channel.
+            since_ms: only those that were created at this time or later, in milliseconds since the epoch.
 
         Raises:
             HistoryError: if they cannot be read.

@@ -126,16 +126,27 @@ class Feed:
             await asyncio.wait({connection.lost}, timeout=_GAP_PAUSE_S)
 
 
-async def read_history(connection: Connection, channel: str, take: OnMessage) -> None:
-    """Take all messages of a channel's history, newest first.
+async def read_history(
+    connection: Connection, channel: str, take: OnMessage, *, since_ms: int = 0, limit: int | None = None
+) -> None:
+    """Take the messages of a channel's history, newest first.
+
+    Args:
+        connection: reads; it need not be open.
+        channel: the channel.
+        take: called with each message.
+        since_ms: only those that were created at this time or later, in milliseconds since the epoch.
+        limit: how many at the most; ``None`` for all that can be had.
 
     Raises:
         HistoryError: if it cannot be read.
     """
     count = 0
-    async with aclosing(connection.history(channel)) as messages:
+    async with aclosing(connection.history(channel, since_ms)) as messages:
         async for stored in messages:
             take(stored)
             count += 1
+            if count == limit:
+                return
             if count % _BATCH == 0:
                 await asyncio.sleep(0)

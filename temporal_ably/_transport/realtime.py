@@ -222,8 +222,8 @@ class RealtimeConnection:
             stopping.add_done_callback(retrieve)
             stopping.add_done_callback(lambda _: self._detaching.pop(channel))
 
-    async def history(self, channel: str) -> AsyncGenerator[Stored, None]:
-        """Read a channel's messages, newest first, 20,000 at the most.
+    async def history(self, channel: str, since_ms: int = 0) -> AsyncGenerator[Stored, None]:
+        """Read a channel's messages, newest first, 20,000 at the most; only those created since a time, if given.
 
         Raises:
             HistoryError: if they cannot be read.
@@ -232,7 +232,7 @@ class RealtimeConnection:
         client: Rest | None = None
         try:
             client = sdk().AblyRest(**self._rest_options())
-            page = await client.channels.get(channel).history(limit=_HISTORY_PAGE)
+            page = await client.channels.get(channel).history(limit=_HISTORY_PAGE, start=since_ms)
             for _ in range(_HISTORY_PAGES):
                 for message in page.items:
                     yield stored(message)

@@ -131,7 +131,7 @@ class _Page(Protocol):
 
 
 class _RestChannel(Protocol):
-    async def history(self, *, limit: int) -> _Page: ...
+    async def history(self, *, limit: int, start: int) -> _Page: ...
 
 
 class _RestChannels(Protocol):

@@ -79,14 +79,15 @@ class RecordingConnection:
             if listener is not None and not self.lost.done():
                 listener(message)
 
-    async def history(self, channel: str) -> AsyncGenerator[Stored, None]:
-        """Read a channel's messages, newest first.
+    async def history(self, channel: str, since_ms: int = 0) -> AsyncGenerator[Stored, None]:
+        """Read a channel's messages, newest first; only those created since a time, if given.
 
         Raises:
             HistoryError: while the recorder is out of reach.
         """
         for stored in self._memory.history(channel):
-            yield stored
+            if (stored.timestamp or 0) >= since_ms:
+                yield stored
 
     def release(self, channel: str) -> None:
         """Forget a channel that is not used any more; nothing but its subscription is held."""

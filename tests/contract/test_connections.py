@@ -214,6 +214,18 @@ async def test_history_gives_the_id_the_times_and_the_versions(ably: Ably, conne
         assert before_ms <= stored.timestamp <= time.time_ns() // 1_000_000
 
 
+async def test_history_since_a_time_has_what_was_created_from_then_on(ably: Ably, connection: Connection) -> None:
+    (serial,) = await connection.send(CHANNEL, Publish((message("a"),)))
+    (first,) = [stored async for stored in ably.connect().history(CHANNEL)]
+    assert first.timestamp is not None
+    while time.time_ns() // 1_000_000 <= first.timestamp:
+        pass
+    await connection.send(CHANNEL, Publish((message("b"),)))
+    await connection.send(CHANNEL, Append(serial, message("c")))
+    for since_ms, texts in ((first.timestamp, ["b", "ac"]), (first.timestamp + 1, ["b"]), (first.timestamp * 2, [])):
+        assert [stored.data async for stored in ably.connect().history(CHANNEL, since_ms)] == texts
+
+
 async def test_channel_without_messages_has_an_empty_history(ably: Ably) -> None:
     assert await history(ably) == []
 
