@@ -73,6 +73,7 @@ _TEXT_TAGS = {
     "agent": tags.AGENT,
     "namespace": tags.NAMESPACE,
     "task_queue": tags.TASK_QUEUE,
+    "input_id": tags.INPUT,
     "traceparent": tags.TRACEPARENT,
     "reason": tags.REASON,
     "error": tags.ERROR,

@@ -95,13 +95,13 @@ STEP_FACTS = {"session_run": "run", "step": ":0:1", "step_serial": "0001"}
 PLACE = {"message_id": "run/:0:1/0", "step_serial": "0001"}
 EVENTS: dict[str, tuple[dict[str, Any], dict[str, object]]] = {
     "run-start": (
-        message(RunOpened(RUN), tags.run_tags("run", "run-start", "wf", "wf-run")),
+        message(RunOpened(RUN), tags.run_tags(RUN, "run-start", "wf", "wf-run")),
         {"contract": "1", "event": "run-start", "session_run": "run", "workflow_id": "wf", "run_id": "wf-run"},
     ),
     "run-end": (
         message(
             RunClosed(RUN, "error", "no money"),
-            tags.run_tags("run", "run-end", "wf", "wf-run") | tags.end_tags("error", "no money"),
+            tags.run_tags(RUN, "run-end", "wf", "wf-run") | tags.end_tags("error", "no money"),
         ),
         {
             "contract": "1",

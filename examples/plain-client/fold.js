@@ -89,11 +89,13 @@ const buildRun = (id, entries) => {
       dead.push({ step, ...facts, ended, supersededBy: winner.facts.attempt, messages });
     }
   }
-  const end = entries.findLast(({ tags }) => tags['temporal-event'] === 'run-end')?.tags;
+  const last = (...events) => entries.findLast(({ tags }) => events.includes(tags['temporal-event']))?.tags;
+  const end = last('run-end');
+  const open = last('run-suspend', 'run-resume')?.['temporal-event'] === 'run-suspend' ? 'suspended' : 'active';
   return strip({
     id,
     // "Run status": open until a run-end says how it ended.
-    status: end ? (end['temporal-reason'] ?? 'complete') : 'active',
+    status: end ? (end['temporal-reason'] ?? 'complete') : open,
     error: end?.['temporal-error'],
     ...foldParts(entries.filter((entry) => canonical.has(entry)), (entry) => canonical.get(entry)),
     dead,

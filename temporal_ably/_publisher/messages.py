@@ -52,8 +52,8 @@ def frame(plan: Plan, name: str, serial: str, reason: StepReason) -> Operation:
     """
     run, origin = plan.run, plan.origin
     if name == RUN_START:
-        own = tags.run_tags(run.id, "run-start", plan.owner_id, plan.owner_run_id)
-        opening = RunResumed(run) if run.invocation else RunOpened(run)
+        opening, event = (RunResumed(run), "run-resume") if run.invocation else (RunOpened(run), "run-start")
+        own = tags.run_tags(run, event, plan.owner_id, plan.owner_run_id)
         return _publish(replace(_tagged(opening, own), id=ait08.run_start_id(run)))
     step = Step(run, plan.wire_step, serial, plan.answers)
     if name == STEP_START:

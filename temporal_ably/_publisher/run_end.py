@@ -33,7 +33,7 @@ class RunEnd:
         self.done = False
         self.open_streams = 0
         self._event = event
-        own = tags.run_tags(event.run.id, "run-end", owner_id, owner_run_id)
+        own = tags.run_tags(event.run, "run-end", owner_id, owner_run_id)
         self._tags = own | tags.end_tags(event.reason, event.error)
         self._sending = False
 

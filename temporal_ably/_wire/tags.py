@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from temporal_ably._wire.events import Run
     from temporal_ably._wire.parts import Json, Status
 
 CONTRACT_VERSION = "1"
@@ -35,6 +36,7 @@ AGENT = "temporal-agent"
 TRACEPARENT = "traceparent"
 NAMESPACE = "temporal-namespace"
 TASK_QUEUE = "temporal-task-queue"
+INPUT = "temporal-input"
 REASON = "temporal-reason"
 ERROR = "temporal-error"
 MESSAGE = "temporal-message"
@@ -42,7 +44,7 @@ PART = "temporal-part"
 STATUS = "temporal-status"
 SUPERSEDED_BY = "temporal-superseded-by"
 
-EventName = Literal["run-start", "run-end", "step-start", "step-end", "part"]
+EventName = Literal["run-start", "run-suspend", "run-resume", "run-end", "step-start", "step-end", "part"]
 
 
 # More digits than 64 bits hold are no time, and Python refuses to read thousands of them.
@@ -120,15 +122,16 @@ def part_tags(message: int, description: Mapping[str, Json], status: Status | No
     return tags if status is None else tags | {STATUS: status}
 
 
-def run_tags(session_run: str, event: EventName, owner_id: str, owner_run_id: str) -> dict[str, str]:
+def run_tags(run: Run, event: EventName, owner_id: str, owner_run_id: str) -> dict[str, str]:
     """Give the tags of run-level messages: those of the run's owner, whoever publishes them."""
-    return {
+    tags = {
         VERSION: CONTRACT_VERSION,
         EVENT: event,
-        SESSION_RUN: session_run,
+        SESSION_RUN: run.id,
         WORKFLOW_ID: owner_id,
         RUN_ID: owner_run_id,
     }
+    return tags | {INPUT: run.input_id} if run.input_id else tags
 
 
 def end_tags(reason: str, error: str | None = None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from temporal_ably.codec.vercel import CODEC
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "wire.md").read_text(encoding="utf-8")
 ROWS = [line for line in TEXT.splitlines() if line.startswith("| ")]
-# What users may write, and what we never send.
+# What users may write, and what shows nothing where it is sent.
 WITHHELD = {"finish", "finish-step", "error", "abort"}
 
 TAGS = sorted(

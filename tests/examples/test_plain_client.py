@@ -267,6 +267,18 @@ async def test_a_run_is_active_until_its_end_says_how_it_ended(plain: PlainClien
     assert (run["status"], run["error"]) == (reason, "Sorry.")
 
 
+async def test_a_run_is_suspended_until_it_is_resumed_or_ends(plain: PlainClient) -> None:
+    writer = Writer()
+    writer.create("run-start", workflow_id="wf")
+    told: list[str] = []
+    for event in ("run-suspend", "run-resume", "run-suspend"):
+        writer.create(event, workflow_id="wf")
+        told.append((await plain.fold_one(writer.messages))["status"])
+    writer.end("cancelled")
+    told.append((await plain.fold_one(writer.messages))["status"])
+    assert told == ["suspended", "active", "suspended", "cancelled"]
+
+
 async def test_a_deleted_message_is_gone(plain: PlainClient) -> None:
     writer = Writer()
     attempt = writer.attempt()
@@ -283,6 +295,8 @@ async def test_what_is_not_understood_is_passed_by(plain: PlainClient) -> None:
     known = list(writer.messages)
     attempt.part("hologram", {"x": 1})
     attempt.part("__proto__")
+    attempt.part("abort")
+    attempt.part("finish", {"finishReason": "tool-calls"})
     writer.create("run-pause")
     writer.create("part", "no part", step=":0:1", started="1000", attempt="1", message="0")
     writer.create("part", "no JSON", step=":0:1", started="1000", attempt="1", message="0", part="{")

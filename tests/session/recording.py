@@ -125,10 +125,10 @@ class Recording:
         return f"{self._clock:08d}"
 
     def open_run(self, run: Run = RUN) -> None:
-        self.create(RunOpened(run), tags.run_tags(run.id, "run-start", "wf-1", "wf-run-1"))
+        self.create(RunOpened(run), tags.run_tags(run, "run-start", "wf-1", "wf-run-1"))
 
     def close_run(self, run: Run = RUN, reason: RunReason = "complete", error: str | None = None) -> None:
-        headers = tags.run_tags(run.id, "run-end", "wf-1", "wf-run-1") | tags.end_tags(reason, error)
+        headers = tags.run_tags(run, "run-end", "wf-1", "wf-run-1") | tags.end_tags(reason, error)
         self.create(RunClosed(run, reason, error), headers)
 
     def attempt(

@@ -50,7 +50,7 @@ async def publish(connection: Connection, channel: str, message: Message) -> str
 
 
 async def end_run(connection: Connection, channel: str, reason: RunReason = "complete") -> None:
-    own = tags.run_tags(RUN.id, "run-end", "wf", "wf-run") | tags.end_tags(reason)
+    own = tags.run_tags(RUN, "run-end", "wf", "wf-run") | tags.end_tags(reason)
     await publish(connection, channel, tagged(RunClosed(RUN, reason), own))
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from temporal_ably._wire import tags
+from temporal_ably._wire.events import Run
 
 ORIGIN = tags.Origin(
     workflow_id="wf",
@@ -88,20 +89,25 @@ def test_all_values_are_strings() -> None:
     made = tags.step_tags(ORIGIN, "run", ":0:1", "part", 3) | tags.part_tags(0, {"type": "text"}, "streaming")
     made |= (
         tags.first_tags(ORIGIN, "00-1", full=True)
-        | tags.run_tags("r", "run-end", "w", "x")
+        | tags.run_tags(Run("r", "r/in"), "run-end", "w", "x")
         | tags.end_tags("error", "e")
     )
     assert {type(value) for value in made.values()} == {str}
 
 
 def test_run_tags_name_the_owner_and_no_activity() -> None:
-    assert tags.run_tags("run", "run-start", "root", "root-run") == {
+    assert tags.run_tags(Run("run", "run/in"), "run-start", "root", "root-run") == {
         "temporal-v": "1",
         "temporal-event": "run-start",
         "temporal-session-run": "run",
         "temporal-workflow-id": "root",
         "temporal-run-id": "root-run",
     }
+
+
+def test_run_tags_name_the_input_that_the_run_answers() -> None:
+    own = tags.run_tags(Run("run", "u1", input_id="u1"), "run-suspend", "root", "root-run")
+    assert (own["temporal-event"], own["temporal-input"]) == ("run-suspend", "u1")
 
 
 @given(st.integers(min_value=0, max_value=2**63 - 1))
