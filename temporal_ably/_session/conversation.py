@@ -8,9 +8,10 @@ a message that was made anew within a run has no part in the prompt beside the o
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
 
 from temporal_ably._session.anthropic_prompt import anthropic_messages
@@ -57,6 +58,23 @@ class Conversation:
         """The texts, each after who said it, with an empty line between them."""
         said = ((message.role, message.text) for message in self.messages)
         return "\n\n".join(f"{role}: {text}" for role, text in said if text)
+
+    def last(self, *, messages: int | None = None, characters: int | None = None) -> Conversation:
+        """Give the newest part of it that keeps within limits and begins with what a user said.
+
+        What a user said last, and all after it, is there in any case.
+
+        Args:
+            messages: how many at the most; ``None`` for any number.
+            characters: of their JSON, how many at the most; ``None`` for any number.
+        """
+        sizes = [len(json.dumps(message.as_ui(), ensure_ascii=False)) for message in self.messages]
+        left = list(accumulate(reversed(sizes)))[::-1]
+        places = [place for place, message in enumerate(self.messages) if place == 0 or message.role == "user"]
+        most = len(self.messages) if messages is None else messages
+        room = sum(sizes) if characters is None else characters
+        fitting = (place for place in places if len(sizes) - place <= most and left[place] <= room)
+        return Conversation(self.messages[next(fitting, places[-1] if places else 0) :])
 
     def as_ui(self) -> list[dict[str, Json]]:
         """Give the messages as UIMessages of the AI SDK."""

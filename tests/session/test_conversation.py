@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -226,6 +227,40 @@ def test_a_conversation_is_a_row_of_messages():
         "role": "user",
         "parts": [{"type": "text", "text": "Hi"}, {"type": "data-mode", "data": {"mode": "team"}}],
     }
+
+
+@pytest.mark.parametrize(
+    ("limits", "kept"),
+    [
+        ({}, ["u1", "r1.1", "u2", "r2.1", "u3"]),
+        ({"messages": 5, "characters": 10_000}, ["u1", "r1.1", "u2", "r2.1", "u3"]),
+        ({"messages": 4}, ["u2", "r2.1", "u3"]),
+        ({"messages": 2}, ["u3"]),
+        ({"messages": 0, "characters": 0}, ["u3"]),
+    ],
+)
+def test_the_last_of_a_conversation_begins_with_a_user_and_ends_with_it(limits: dict[str, int], kept: list[str]):
+    chat = Chat()
+    chat.say("u3", parent=chat.turn(2, parent=chat.turn(1)))
+    whole = chat.session.conversation(input_id="u3")
+    assert ids(whole.last(**limits).messages) == kept
+
+
+def test_the_size_of_a_conversation_is_that_of_its_json():
+    chat = Chat()
+    chat.say("u2", parent=chat.turn(1))
+    whole = chat.session.conversation(input_id="u2")
+    size = sum(len(json.dumps(message)) for message in whole.as_ui())
+    assert whole.last(characters=size) == whole
+    assert ids(whole.last(characters=size - 1).messages) == ["u2"]
+
+
+@pytest.mark.parametrize("limits", [{}, {"messages": 1}, {"characters": 1}])
+def test_the_last_of_what_no_user_said_is_all_of_it(limits: dict[str, int]):
+    chat = Chat()
+    chat.open("r1").message("a").message("b")
+    assert len(chat.session.conversation(run_id="r1").last(**limits)) == 2
+    assert Conversation().last(**limits) == Conversation()
 
 
 def test_a_conversation_as_prompts():
