@@ -21,10 +21,7 @@ const awaitsThePage = (part: ToolPart): boolean =>
  * The AI SDK's own helpers say yes whenever the last tool calls have results, whoever gave them; the chat transport then
  * finds nothing to send, and useChat asks again, for ever. So: only with an answer that the channel lacks.
  */
-export const hasUnsentAnswers = (
-  held: readonly UIMessage[],
-  shown: readonly CodecMessage<UIMessage>[],
-): boolean => {
+export const hasUnsentAnswers = (held: readonly UIMessage[], shown: readonly CodecMessage<UIMessage>[]): boolean => {
   if (held.at(-1)?.role !== 'assistant') return false;
   const onChannel = new Map(shown.flatMap(({ message }) => toolParts(message).map((part) => [part.toolCallId, part])));
   return held.some((message) => {

@@ -11,7 +11,9 @@ describe('blocks', () => {
   });
 
   it('goes on with a list across blank lines, from the number that it began with', () => {
-    expect(blocksOf('3. a\n\n4. b\nmore')).toEqual([{ kind: 'list', ordered: true, start: 3, items: ['a', 'b\nmore'] }]);
+    expect(blocksOf('3. a\n\n4. b\nmore')).toEqual([
+      { kind: 'list', ordered: true, start: 3, items: ['a', 'b\nmore'] },
+    ]);
   });
 
   it('tells the kinds apart', () => {

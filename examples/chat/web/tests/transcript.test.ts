@@ -4,7 +4,11 @@ import { describe, expect, it } from 'vitest';
 
 import { turnsOf, workingRuns, type Turn } from '../src/transcript';
 
-const run = (runId: string, status: 'active' | 'complete' | 'suspended' = 'complete', open: string[] = []): RunInfo => ({
+const run = (
+  runId: string,
+  status: 'active' | 'complete' | 'suspended' = 'complete',
+  open: string[] = [],
+): RunInfo => ({
   runId,
   clientId: 'alice',
   invocationId: runId,
@@ -41,7 +45,12 @@ describe('turns', () => {
   });
 
   it('puts sub-agents side by side, in an order that does not hang on who began', () => {
-    const messages = [said('w1', sub('Writer')), said('c1', sub('Critic')), said('w2', sub('Writer')), said('sum', main)];
+    const messages = [
+      said('w1', sub('Writer')),
+      said('c1', sub('Critic')),
+      said('w2', sub('Writer')),
+      said('sum', main),
+    ];
     expect(turnsOf(messages, [run('r')], () => run('r')).map(shapeOf)).toEqual([
       [{ Critic: ['c1'], Writer: ['w1', 'w2'] }, 'sum'],
     ]);

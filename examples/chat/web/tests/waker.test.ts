@@ -26,7 +26,9 @@ afterEach(() => {
 
 describe('the post that wakes the agent', () => {
   it('is sent again while nobody answers', async () => {
-    answers.mockRejectedValueOnce(new TypeError('no network')).mockResolvedValueOnce(new Response(null, { status: 202 }));
+    answers
+      .mockRejectedValueOnce(new TypeError('no network'))
+      .mockResolvedValueOnce(new Response(null, { status: 202 }));
     const waker = new Waker();
     expect(await post(waker)).toBe(202);
     expect(waker.hasFailed).toBe(false);

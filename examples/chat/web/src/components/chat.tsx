@@ -33,7 +33,7 @@ export const Chat = ({ config, address }: Props): ReactNode => {
   const [mode, setMode] = useState<Mode>('answer');
   const { theme, toggle } = useTheme();
   const place = useWorkbench();
-  const { frame, content, atBottom, toBottom } = useStickToBottom((conversation?.turns.length ?? 0) > 0);
+  const { frame, content, atBottom, toBottom, keepPlace } = useStickToBottom((conversation?.turns.length ?? 0) > 0);
   const { stopping, askToStop } = useStopping(conversation?.working ?? false, conversation?.asking.stop ?? nothing);
   useEscape(askToStop);
 
@@ -84,6 +84,7 @@ export const Chat = ({ config, address }: Props): ReactNode => {
               content={content}
               free={free}
               onAsk={ask}
+              onEarlier={keepPlace}
             />
           )}
         </div>

@@ -71,7 +71,14 @@ export const Composer = (props: Props): ReactNode => {
           <kbd>Enter</kbd> sends · <kbd>Shift Enter</kbd> new line · <kbd>Esc</kbd> stops
         </span>
         {working && (
-          <button type="button" className="round stop" aria-label={stopping ? 'Stopping' : 'Stop'} title="Stop (Esc)" data-testid="stop" onClick={onStop}>
+          <button
+            type="button"
+            className="round stop"
+            aria-label={stopping ? 'Stopping' : 'Stop'}
+            title="Stop (Esc)"
+            data-testid="stop"
+            onClick={onStop}
+          >
             <StopIcon />
           </button>
         )}

@@ -4,7 +4,11 @@ import type { Conversation } from '../conversation';
 import { textOf } from '../transcript';
 
 /** What is behind the page: its runs, and what useChat holds. The page itself shows the session's view. */
-export const Inspector = ({ conversation: { turns, asking, connection } }: { conversation: Conversation }): ReactNode => (
+export const Inspector = ({
+  conversation: { turns, asking, connection },
+}: {
+  conversation: Conversation;
+}): ReactNode => (
   <details className="inspector">
     <summary>Under the hood</summary>
     <h3>Runs</h3>
@@ -19,13 +23,22 @@ export const Inspector = ({ conversation: { turns, asking, connection } }: { con
       )}
     </ol>
     <h3>
-      useChat: <span data-testid="usechat" data-status={asking.status}>{asking.status}</span>
+      useChat:{' '}
+      <span data-testid="usechat" data-status={asking.status}>
+        {asking.status}
+      </span>
     </h3>
     <ol className="inspector-list">
       {asking.held.map((message) => {
         const text = textOf(message);
         return (
-          <li key={message.id} data-testid="usechat-message" data-message-id={message.id} data-role={message.role} data-text={text}>
+          <li
+            key={message.id}
+            data-testid="usechat-message"
+            data-message-id={message.id}
+            data-role={message.role}
+            data-text={text}
+          >
             <b>{message.role}</b> {text}
           </li>
         );

@@ -72,9 +72,5 @@ const historyNotice = ({ historyFailed, connection, refused, loadEarlier }: Conv
 /** What the user should know, in the order of its weight. */
 export const Notices = ({ conversation }: { conversation: Conversation }): ReactNode => {
   const notices = [connectionNotice(conversation), sendingNotice(conversation), historyNotice(conversation)];
-  return (
-    <div className="notices">
-      {notices.map((notice) => notice && <Notice key={notice.kind} {...notice} />)}
-    </div>
-  );
+  return <div className="notices">{notices.map((notice) => notice && <Notice key={notice.kind} {...notice} />)}</div>;
 };

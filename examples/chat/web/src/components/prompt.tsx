@@ -63,12 +63,6 @@ export const PromptView = ({ prompt, author, user, free, versions, onEdit }: Pro
         </div>
       )}
       <footer className="actions">
-        {mode === 'team' && (
-          <span className="note">
-            <TeamIcon />
-            to the team
-          </span>
-        )}
         <VersionSwitch versions={versions} of="message" />
         {!editing && (
           <button
@@ -83,6 +77,12 @@ export const PromptView = ({ prompt, author, user, free, versions, onEdit }: Pro
             <EditIcon />
             Edit
           </button>
+        )}
+        {mode === 'team' && (
+          <span className="note">
+            <TeamIcon />
+            to the team
+          </span>
         )}
       </footer>
     </article>

@@ -18,6 +18,8 @@ interface Props {
   /** This page may ask something. */
   free: boolean;
   onAsk: (text: string, mode: Mode) => void;
+  /** Older messages are about to be loaded. */
+  onEarlier: () => void;
 }
 
 /** Stands where the answer will be. */
@@ -40,7 +42,12 @@ const Loading = (): ReactNode => (
   </div>
 );
 
-const TurnView = ({ turn, conversation, config, user }: Omit<Props, 'content' | 'free' | 'onAsk'> & { turn: Turn }): ReactNode => {
+const TurnView = ({
+  turn,
+  conversation,
+  config,
+  user,
+}: Omit<Props, 'content' | 'free' | 'onAsk' | 'onEarlier'> & { turn: Turn }): ReactNode => {
   const { asking, working, versionsOf, authorOf } = conversation;
   const free = !asking.busy && !working;
   const versions = versionsOf(turn.anchor);
@@ -67,17 +74,27 @@ const TurnView = ({ turn, conversation, config, user }: Omit<Props, 'content' | 
 };
 
 /** The conversation, from its first word to its last. */
-export const Transcript = ({ conversation, config, user, content, free, onAsk }: Props): ReactNode => {
+export const Transcript = ({ conversation, config, user, content, free, onAsk, onEarlier }: Props): ReactNode => {
   const { turns, loaded, hasEarlier, loadingEarlier, loadEarlier, waiting } = conversation;
   return (
     <div className="transcript" ref={content}>
       {hasEarlier && loaded && (
-        <button type="button" className="button earlier" disabled={loadingEarlier} onClick={loadEarlier}>
+        <button
+          type="button"
+          className="button earlier"
+          disabled={loadingEarlier}
+          onClick={() => {
+            onEarlier();
+            loadEarlier();
+          }}
+        >
           {loadingEarlier ? 'Loading…' : 'Earlier messages'}
         </button>
       )}
       {!loaded && turns.length === 0 && <Loading />}
-      {loaded && turns.length === 0 && !waiting && <Welcome tools={config.tools ?? false} free={free} onSuggest={onAsk} />}
+      {loaded && turns.length === 0 && !waiting && (
+        <Welcome tools={config.tools ?? false} free={free} onSuggest={onAsk} />
+      )}
       <div className="turns" role="log" aria-live="polite" aria-label="Conversation" data-testid="messages">
         {turns.map((turn) => (
           <TurnView key={turn.id} turn={turn} conversation={conversation} config={config} user={user} />

@@ -12,7 +12,14 @@ interface Props {
 /** Goes through the versions of a prompt or of an answer. */
 export const VersionSwitch = ({ versions: { index, count, select }, of }: Props): ReactNode =>
   count > 1 && (
-    <span className="versions" role="group" aria-label={`Versions of this ${of}`} data-testid="branch" data-index={index} data-count={count}>
+    <span
+      className="versions"
+      role="group"
+      aria-label={`Versions of this ${of}`}
+      data-testid="branch"
+      data-index={index}
+      data-count={count}
+    >
       <button
         type="button"
         className="tool-button"

@@ -37,9 +37,7 @@ export const Welcome = ({ tools, free, onSuggest }: Props): ReactNode => (
   <div className="welcome">
     <Mark />
     <h2>Ask. Then break things.</h2>
-    <p>
-      Cut the network, kill the worker, open this chat on your phone: the answer stays on course, word for word.
-    </p>
+    <p>Cut the network, kill the worker, open this chat on your phone: the answer stays on course, word for word.</p>
     <ul className="suggestions" aria-label="Suggestions">
       {[...FIRST, ...(tools ? TOOLS : WORDS)].map(({ title, text, mode }) => (
         <li key={text}>

@@ -76,7 +76,11 @@ export const Workbench = ({ config, user, conversation, place }: Props): ReactNo
       {failNextCall && (
         <Toggle
           title="Fail the next model call"
-          text={switches?.failNextCall ? 'The next answer will break off.' : 'It breaks off in mid-sentence; Temporal tries again.'}
+          text={
+            switches?.failNextCall
+              ? 'The next answer will break off.'
+              : 'It breaks off in mid-sentence; Temporal tries again.'
+          }
           on={switches?.failNextCall ?? false}
           disabled={missing}
           testId="switch-fail"

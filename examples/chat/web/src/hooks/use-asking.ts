@@ -49,16 +49,25 @@ export const useAsking = ({ chat, user, view, working, waker }: Options): Asking
   const going = useRef(working);
   going.current = working;
 
-  const { messages, status, setMessages, sendMessage, regenerate, stop, clearError, addToolOutput, addToolApprovalResponse } =
-    useChat({
-      id: chat,
-      transport: chatTransport,
-      sendAutomaticallyWhen: ({ messages: held }) => hasUnsentAnswers(held, session.view.getMessages()),
-      onError: () => {
-        // Most errors only say that useChat's own stream broke off, and the view goes on without it.
-        if (waker.hasFailed) setFailure({ kind: 'not-woken' });
-      },
-    });
+  const {
+    messages,
+    status,
+    setMessages,
+    sendMessage,
+    regenerate,
+    stop,
+    clearError,
+    addToolOutput,
+    addToolApprovalResponse,
+  } = useChat({
+    id: chat,
+    transport: chatTransport,
+    sendAutomaticallyWhen: ({ messages: held }) => hasUnsentAnswers(held, session.view.getMessages()),
+    onError: () => {
+      // Most errors only say that useChat's own stream broke off, and the view goes on without it.
+      if (waker.hasFailed) setFailure({ kind: 'not-woken' });
+    },
+  });
   useMessageSync({ setMessages });
 
   const busy = status === 'submitted' || status === 'streaming';

@@ -14,6 +14,8 @@ export interface Sticking {
   content: RefObject<HTMLDivElement | null>;
   atBottom: boolean;
   toBottom: () => void;
+  /** What is read now stays where it is when older text comes before it. */
+  keepPlace: () => void;
 }
 
 /** Follow a growing text, but only for a reader who is at its end. `present` tells whether there is a text yet. */
@@ -21,12 +23,18 @@ export const useStickToBottom = (present: boolean): Sticking => {
   const frame = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
   const sticking = useRef(true);
+  const fromEnd = useRef<number | null>(null);
   const [atBottom, setAtBottom] = useState(true);
 
   const toBottom = useCallback(() => {
     sticking.current = true;
     setAtBottom(true);
     frame.current?.scrollTo({ top: frame.current.scrollHeight });
+  }, []);
+
+  const keepPlace = useCallback(() => {
+    sticking.current = false;
+    if (frame.current) fromEnd.current = frame.current.scrollHeight - frame.current.scrollTop;
   }, []);
 
   useEffect(() => {
@@ -48,6 +56,8 @@ export const useStickToBottom = (present: boolean): Sticking => {
     };
     const observer = new ResizeObserver(() => {
       if (sticking.current) box.scrollTop = box.scrollHeight;
+      else if (fromEnd.current !== null) box.scrollTop = box.scrollHeight - fromEnd.current;
+      fromEnd.current = null;
     });
     for (const kind of MOVES) box.addEventListener(kind, onMove, { passive: true });
     box.addEventListener('scroll', onScroll, { passive: true });
@@ -59,5 +69,5 @@ export const useStickToBottom = (present: boolean): Sticking => {
       observer.disconnect();
     };
   }, [present]);
-  return { frame, content, atBottom, toBottom };
+  return { frame, content, atBottom, toBottom, keepPlace };
 };
