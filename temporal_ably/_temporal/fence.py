@@ -19,7 +19,7 @@ class Fence:
 
     def __init__(self, info: activity.Info) -> None:
         self._heartbeat_s = info.heartbeat_timeout.total_seconds() if info.heartbeat_timeout else None
-        self._silent_at = time.monotonic() + (self._heartbeat_s or float("inf"))
+        self._silent_at = self._due = time.monotonic() + (self._heartbeat_s or float("inf"))
         self._closed = False
         waited = info.started_time - info.scheduled_time
         left = [info.start_to_close_timeout]
@@ -34,6 +34,7 @@ class Fence:
         if self._heartbeat_s is not None and now < self._silent_at:
             # One that comes after the timeout, of a process that stood still, keeps nothing alive.
             self._silent_at = now + 2 * self._heartbeat_s
+            self._due = now + self._heartbeat_s
 
     def close(self) -> None:
         """Let nothing more out."""
@@ -41,8 +42,8 @@ class Fence:
 
     @property
     def left_s(self) -> float:
-        """Seconds to the nearest deadline."""
-        return max(0.0, self._deadline - time.monotonic())
+        """Seconds to the nearest deadline; that of the next heartbeat counts: the activity's code makes no more."""
+        return max(0.0, min(self._deadline, self._due) - time.monotonic())
 
     def allows(self) -> bool:
         """Tell whether the attempt may still write."""

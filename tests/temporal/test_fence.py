@@ -66,3 +66,12 @@ def test_late_heartbeat_opens_no_fence_again(clock: list[float]) -> None:
     assert not fence.allows()
     fence.heartbeat()
     assert not fence.allows()
+
+
+def test_what_is_left_ends_with_the_next_heartbeat_that_nobody_makes(clock: list[float]) -> None:
+    fence = Fence(info(heartbeat_timeout=timedelta(seconds=5)))
+    assert fence.left_s == 5
+    clock[0] = 104.0
+    fence.heartbeat()
+    clock[0] = 106.0
+    assert fence.left_s == 3
