@@ -7,5 +7,7 @@ const API = process.env['CHAT_API'] ?? 'http://127.0.0.1:5180';
 export default defineConfig({
   base: '/',
   plugins: [react()],
+  // Two SDKs and React; there is nothing to load later.
+  build: { chunkSizeWarningLimit: 1000 },
   server: { host: '127.0.0.1', proxy: { '/api': API } },
 });

@@ -54,7 +54,7 @@ export const AnswerView = ({ answer, config, busy, free, versions, onAnswer, onR
   return (
     <div
       ref={box}
-      className={working ? 'answer is-working' : 'answer'}
+      className="answer"
       role="group"
       aria-label="Answer"
       data-testid="answer"

@@ -75,7 +75,7 @@ export const Chat = ({ config, address }: Props): ReactNode => {
         place={place}
       />
       <main className="main">
-        <div className="frame" ref={frame} tabIndex={-1}>
+        <div className="frame" ref={frame}>
           {conversation && (
             <Transcript
               conversation={conversation}

@@ -1,6 +1,3 @@
-import { useClientSession } from '@ably/ai-transport/vercel/react';
-import { useEffect, useState } from 'react';
-
 import { sessionName, type Address } from '../address';
 import type { Conversation } from '../conversation';
 import { turnsOf, workingRuns } from '../transcript';
@@ -11,23 +8,7 @@ import { useConnection } from './use-connection';
 import { useGap } from './use-gap';
 import { useHistory } from './use-history';
 import { usePeople } from './use-people';
-
-/** Ably's codes for what a token does not allow. */
-const isRefusal = ({ statusCode }: { statusCode?: number }): boolean => statusCode === 401 || statusCode === 403;
-
-/** Whether the channel, not the network, keeps this page out. */
-const useRefused = (): boolean => {
-  const { session, sessionError } = useClientSession();
-  const [refused, setRefused] = useState(false);
-
-  useEffect(() => {
-    if (sessionError) return;
-    return session.on('error', (error) => {
-      if (isRefusal(error.cause ?? error)) setRefused(true);
-    });
-  }, [session, sessionError]);
-  return refused;
-};
+import { useRefused } from './use-refused';
 
 /** All that is to be known of one chat. */
 export const useConversation = ({ chat, user }: Address, waker: Waker, renew: () => void): Conversation => {
