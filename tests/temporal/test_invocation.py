@@ -33,6 +33,9 @@ class Awkward:
     def inputEventId(self) -> str:  # noqa: N802
         raise RuntimeError("not now")
 
+    def __repr__(self) -> str:
+        return "Awkward()"
+
 
 @pytest.mark.parametrize(
     "value",
