@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from temporal_ably._transport.base import AuthCallback
 
 PREFIX = "ABLY_"
+
+CancelMode: TypeAlias = Literal["workflow", "activity", "off"]
 
 
 class AblySettings(BaseSettings):
@@ -42,7 +44,7 @@ class AblySettings(BaseSettings):
     """0 turns everything off: nothing is published and no key is needed."""
 
     api_key: SecretStr | None = None
-    """Ably API key, `appId.keyId:secret`, with the capabilities publish, history and message-update-own."""
+    """Ably API key, `appId.keyId:secret`, with the capabilities publish, subscribe, history and message-update-own."""
 
     endpoint: str | None = None
     """An Ably endpoint name, or `host:port` of a local server. Unset: Ably's own."""
@@ -73,6 +75,9 @@ class AblySettings(BaseSettings):
 
     buffer_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """Text held while Ably is out of reach, in bytes, for the whole process; beyond it text is lost to viewers."""
+
+    cancel: CancelMode = "workflow"
+    """What a client's cancel stops: the workflow too (unless the run is a turn of it), its activities, or nothing."""
 
     expose_errors: bool = False
     """1 shows end users the text of a workflow's failure instead of a generic one."""

@@ -27,6 +27,8 @@ VALUES: list[tuple[str, str, object]] = [
     ("flush_timeout", "0", timedelta(0)),
     ("flush_timeout", "PT1M", timedelta(minutes=1)),
     ("buffer_bytes", "2048", 2048),
+    ("cancel", "activity", "activity"),
+    ("cancel", "off", "off"),
     ("expose_errors", "1", True),
     ("tags", "full", "full"),
 ]
@@ -54,6 +56,7 @@ BAD: list[tuple[str, str, str]] = [
     ("flush_timeout", "²", "give seconds, as in 3"),
     ("flush_timeout", "9" * 400, "give seconds, as in 3"),
     ("buffer_bytes", "10", "greater than or equal to 1024"),
+    ("cancel", "never", "'workflow', 'activity' or 'off'"),
     ("expose_errors", "2", "boolean"),
     ("tags", "all", "'minimal' or 'full'"),
 ]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from temporal_ably._publisher.recall import Place, answering, find_input, recall, resolve_run, tombstones
+from temporal_ably._publisher.requests import Requests
 from temporal_ably.errors import HistoryError
 
 if TYPE_CHECKING:
@@ -52,12 +53,14 @@ class Wanted:
 class Learnt:
     """What the history said: where to write, and the steps that were written in that run.
 
-    ``beside`` is set where a reset workflow goes on in a run beside the ended one.
+    ``beside`` is set where a reset workflow goes on in a run beside the ended one. ``requests`` is what clients asked
+    of the run by then.
     """
 
     place: Place
     steps: frozenset[str] = frozenset()
     beside: bool = False
+    requests: Requests = field(default_factory=Requests)
 
 
 class Preparation:
@@ -114,11 +117,13 @@ class Preparation:
             place = await self._place(plan, wanted.input, stored)
         recalled = recall(stored, place.run.id)
         run = resolve_run(place.run, wanted.reset, recalled)
+        requests = _requests(stored, run, wanted.input)
         if run.id != place.run.id:
-            return Learnt(replace(place, run=run), beside=True)
+            return Learnt(replace(place, run=run), beside=True, requests=requests)
         sweeps = tuple(replace(sweep, node=place.prefix + sweep.node) for sweep in wanted.sweeps)
         self._bury(replace(plan, run=run), sweeps, stored)
-        return Learnt(place, frozenset(step.partition("@")[0] for step in recalled.newest))
+        steps = frozenset(step.partition("@")[0] for step in recalled.newest)
+        return Learnt(place, steps, requests=requests)
 
     async def _place(self, plan: Plan, event_id: str, stored: list[Stored]) -> Place:
         for delay_s in (*_INPUT_S, None):
@@ -166,3 +171,11 @@ class Preparation:
                 return stored
             await asyncio.sleep(delay_s)
         return []
+
+
+def _requests(stored: list[Stored], run: Run, event_id: str) -> Requests:
+    requests = Requests(event_id)
+    requests.know(run)
+    for message in stored:
+        requests.take(message)
+    return requests

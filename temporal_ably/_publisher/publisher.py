@@ -199,12 +199,15 @@ class Publisher:
             del self._opened_runs[opened]
         self._schedule.add(end, now)
 
-    async def history(self, channel: str, limit: int | None = None) -> list[Stored]:
+    async def history(
+        self, channel: str, limit: int | None = None, *, until: Callable[[Stored], bool] = lambda _: False
+    ) -> list[Stored]:
         """Read a channel's messages, newest first.
 
         Args:
             channel: the channel.
             limit: how many at the most; ``None`` for all that can be had.
+            until: asked about each, whether no older ones are needed.
 
         Raises:
             HistoryError: if they cannot be read.
@@ -213,7 +216,7 @@ class Publisher:
         async with aclosing(self._connect().history(channel)) as messages:
             async for stored in messages:
                 found.append(stored)
-                if len(found) == limit:
+                if until(stored) or len(found) == limit:
                     break
         return found
 

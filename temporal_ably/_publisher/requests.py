@@ -122,10 +122,12 @@ class Requests:
         while len(self._heeded) > _KEPT:
             del self._heeded[next(iter(self._heeded))]
 
-    @property
-    def messages(self) -> tuple[Stored, ...]:
-        """What was kept of the messages that were taken in: they ask the same of the same run."""
-        return tuple(stored for _, stored in self._kept.values())
+    def learn(self, other: Requests) -> None:
+        """Take in what another one of the same channel has kept."""
+        for _, stored in other._kept.values():
+            self.take(stored)
+        for steer, steps in other._heeded.items():
+            self._heeded.setdefault(steer, set()).update(steps)
 
     @property
     def cancelled_at(self) -> str:

@@ -16,6 +16,7 @@ from temporalio.worker import (
 )
 
 from temporal_ably._temporal.attempt_sink import AttemptSink
+from temporal_ably._temporal.cut import Cut
 from temporal_ably._temporal.failures import from_bare_generator, from_misuse, from_outcome
 from temporal_ably._temporal.headers import extract
 from temporal_ably._temporal.redaction import RedactingSink
@@ -37,15 +38,22 @@ class ActivityInbound(ActivityInboundInterceptor):
         super().__init__(next)
         self._runtime = runtime
         self._fence: Fence | None = None
+        self._cut: Cut | None = None
 
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         """Put the outbound side in, to see heartbeats."""
         super().init(_ActivityOutbound(outbound, self))
 
     def heartbeat(self) -> None:
-        """Note a heartbeat of the activity."""
+        """Note a heartbeat of the activity.
+
+        Raises:
+            CancelledError: if it runs in a thread, and a client stopped it.
+        """
         if self._fence is not None:
             self._fence.heartbeat()
+        if self._cut is not None:
+            self._cut.check()
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         """Run the activity; its stream is closed and flushed when it ends."""
@@ -59,9 +67,10 @@ class ActivityInbound(ActivityInboundInterceptor):
         sink = AttemptSink(self._runtime, info, extract(input.headers), _client(self.next))
         self._fence = sink.fence
         stream = ActivityStream(self._redacted(sink, info.activity_type))
+        self._cut = sink.cut = Cut(stream, is_async=input.executor is None)
         token = set_current(stream)
         try:
-            return await self._run(input, sink, stream)
+            return await self._run(input, sink, stream, sink.cut)
         finally:
             sink.leave()
             reset_current(token)
@@ -70,25 +79,30 @@ class ActivityInbound(ActivityInboundInterceptor):
         on_part = self._runtime.options.on_part
         return sink if on_part is None else RedactingSink(sink, on_part, activity_type)
 
-    async def _run(self, input: ExecuteActivityInput, sink: AttemptSink, stream: ActivityStream) -> object:
+    async def _run(self, input: ExecuteActivityInput, sink: AttemptSink, stream: ActivityStream, cut: Cut) -> object:
         try:
-            result = await self._run_user_code(input, stream)
+            result = await self._run_user_code(input, stream, cut)
         except (EncodeError, StreamClosedError) as err:
             await sink.fail(cause=err)
             raise from_misuse(err) from err
         except (Exception, asyncio.CancelledError) as err:
+            if cut.delivered:
+                # Whatever the user's code made of it.
+                await sink.fail("cancelled", fenced=_not_found(), cause=err)
+                await cut.end(activity.info(), sink.client)
             await sink.fail(*_reason(err), fenced=_not_found(), cause=err)
             raise
         outcome = await sink.succeed()
-        if self._runtime.options.fail and outcome is not None and not outcome.whole:
+        if self._runtime.options.fail and outcome is not None and not (outcome.whole or cut.delivered):
             raise from_outcome(outcome)
         return result
 
-    async def _run_user_code(self, input: ExecuteActivityInput, stream: ActivityStream) -> object:
+    async def _run_user_code(self, input: ExecuteActivityInput, stream: ActivityStream, cut: Cut) -> object:
         try:
             return await self.next.execute_activity(input)
         finally:
-            stream.end()
+            cut.over()
+            stream.end(quietly=cut.delivered)
 
 
 class _ActivityOutbound(ActivityOutboundInterceptor):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 if TYPE_CHECKING:
     from temporal_ably._publisher.outcome import Outcome
     from temporal_ably.errors import EncodeError, StreamClosedError
 
 PUBLISH_ERROR = "PublishError"
+CANCELLED_BY_CLIENT = "CancelledByClient"
 
 
 def from_misuse(err: EncodeError | StreamClosedError) -> ApplicationError:
@@ -36,3 +37,22 @@ def from_bare_generator(activity_type: str) -> ApplicationError:
         type="TypeError",
         non_retryable=True,
     )
+
+
+def from_cut() -> ApplicationError:
+    """The end of an activity that was stopped for a client, where the server did not ask for it. Nobody's fault."""
+    return ApplicationError(
+        "the activity was stopped; a client of the session cancelled its run",
+        type=CANCELLED_BY_CLIENT,
+        non_retryable=True,
+        category=ApplicationErrorCategory.BENIGN,
+    )
+
+
+def is_cut(error: BaseException | None) -> bool:
+    """Tell whether an error comes from an activity that was stopped for a client."""
+    while error is not None:
+        if isinstance(error, ApplicationError) and error.type == CANCELLED_BY_CLIENT:
+            return True
+        error = error.__cause__
+    return False

@@ -23,12 +23,14 @@ from temporalio.client import (
 from temporalio.exceptions import is_cancelled_exception
 from temporalio.service import RPCError, RPCStatusCode
 
+from temporal_ably._temporal.failures import CANCELLED_BY_CLIENT, is_cut
 from temporal_ably._temporal.headers import extract
 from temporal_ably._wire.identity import Sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from temporalio.api.failure.v1 import Failure
     from temporalio.api.history.v1 import HistoryEvent
 
     from temporal_ably._wire.events import Run, RunReason
@@ -46,7 +48,7 @@ class Owned:
     of its chain, ``None`` where each run stands for itself. ``update`` is the id of the update that the run
     is a turn of, if it is one. ``turn`` whether it is a turn of any kind. ``input`` is the event id of the
     input that it answers. ``name`` is what its workflow calls the run, by default its id: it may go on with
-    another.
+    another. ``stopped`` is set where its channel tells that a client stopped it.
     """
 
     channel: str
@@ -58,6 +60,7 @@ class Owned:
     turn: bool = False
     input: str = ""
     name: str = ""
+    stopped: bool = False
 
     @property
     def place(self) -> tuple[str, str]:
@@ -100,11 +103,18 @@ def _terminated(event: HistoryEvent) -> Closed:
 
 def _failure(event: HistoryEvent) -> Closed:
     failed = event.workflow_execution_failed_event_attributes
-    cause = failed.failure
+    cause, cut = failed.failure, _is_cut(failed.failure)
     while cause.HasField("cause"):
         # The outer ones only say that an activity or a child failed.
         cause = cause.cause
-    return _failed(failed.retry_state, failed.new_execution_run_id, cause.message)
+        cut = cut or _is_cut(cause)
+    closed = _failed(failed.retry_state, failed.new_execution_run_id, cause.message)
+    # It failed because a client stopped what it waited for.
+    return Closed("cancelled") if cut and not closed.following else closed
+
+
+def _is_cut(failure: Failure) -> bool:
+    return failure.application_failure_info.type == CANCELLED_BY_CLIENT
 
 
 def _timeout(event: HistoryEvent) -> Closed:
@@ -156,7 +166,7 @@ async def _follow_update(client: Client, owned: Owned, *, wait: bool) -> Closed 
     try:
         await update.result(rpc_timeout=None if wait else _GLANCE)
     except WorkflowUpdateFailedError as err:
-        if is_cancelled_exception(err.cause):
+        if is_cancelled_exception(err.cause) or is_cut(err.cause):
             return Closed("cancelled")
         return Closed("error", error=str(err.cause))
     except WorkflowUpdateRPCTimeoutOrCancelledError:

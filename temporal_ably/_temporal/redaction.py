@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
+    from temporal_ably._session.conversation import Conversation
     from temporal_ably._temporal.sink import Sink
     from temporal_ably._wire.parts import Json, Status, Streamed
 
@@ -138,6 +139,10 @@ class RedactingSink:
     def touched(self) -> None:
         """Pass it on."""
         self._sink.touched()
+
+    async def conversation(self) -> Conversation:
+        """Give it as it is on the channel, where everything was asked about before."""
+        return await self._sink.conversation()
 
     def _ask(self, action: Action) -> Action | None:
         # A tool call that is whole is two chunks, of which the second has all.

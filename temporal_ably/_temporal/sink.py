@@ -12,6 +12,7 @@ from temporal_ably.errors import EncodeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from temporal_ably._session.conversation import Conversation
     from temporal_ably._wire.parts import Json, Status, Streamed, Whole
 
 # Ably's smallest message limit is 64 KiB: the rest is for headers.
@@ -56,6 +57,14 @@ class Sink(Protocol):
         """Note that the activity asked for its stream."""
         ...
 
+    async def conversation(self) -> Conversation:
+        """Give what was said in the session so far.
+
+        Raises:
+            HistoryError: if it cannot be read.
+        """
+        ...
+
 
 class Nowhere:
     """The sink outside an activity."""
@@ -83,6 +92,12 @@ class Nowhere:
 
     def touched(self) -> None:
         """Do nothing."""
+
+    async def conversation(self) -> Conversation:
+        """Nothing was said."""
+        from temporal_ably._session.conversation import Conversation
+
+        return Conversation()
 
 
 def checked(chunk: object) -> str:

@@ -17,8 +17,9 @@ from temporal_ably._temporal.writer import Writer
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterable
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 
+    from temporal_ably._session.conversation import Conversation
     from temporal_ably._temporal.sink import Sink
     from temporal_ably._wire.parts import Json, JsonLike
     from temporal_ably.codec.adapters import Adapter
@@ -326,6 +327,33 @@ class ActivityStream:
             self.write(chunk)
             yield chunk
 
+    # What the agent reads.
+
+    async def conversation(self, *, messages: int | None = 200, characters: int | None = 200_000) -> Conversation:
+        """Read what was said in the session so far: what the agent has to know before it answers.
+
+        It is the branch of the conversation that leads to the input that the workflow answers, that input itself, and
+        what the run has said since, in earlier steps; not what earlier attempts of this activity wrote. Give it to a
+        model with ``to_openai``, ``to_openai_responses`` or ``to_anthropic``. What looks like an agent's output and
+        was not published under the worker's own ``ABLY_CLIENT_ID`` is left out.
+
+        The history is read once a turn, by each worker; later steps and attempts read only what has come since, and
+        the same attempt nothing.
+
+        Args:
+            messages: how many at the most, the newest; ``None`` for any number.
+            characters: of their JSON, how many at the most; ``None`` for any number. What the user said last is there
+                in any case, and a user's message comes first.
+
+        Returns:
+            The conversation; it is empty outside an activity, and where nothing is published.
+
+        Raises:
+            HistoryError: if it cannot be read: nothing can be answered then, so let it fail the attempt.
+        """
+        found = await self._sink.conversation()
+        return found.last(messages=messages, characters=characters)
+
     # Its life.
 
     def open_early(self) -> None:
@@ -341,6 +369,10 @@ class ActivityStream:
     def end(self, *, quietly: bool = False) -> None:
         """Accept nothing more; the activity is over. A late chunk is told of in the log unless ``quietly``."""
         self._writer.end(quietly=quietly)
+
+    def stop(self, error: Callable[[], Exception]) -> None:
+        """Have whoever writes from now on get an error: a client stopped the run."""
+        self._writer.stop(error)
 
     def touch(self) -> None:
         """Note that the activity asked for its stream."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from temporalio import workflow
 
+from temporal_ably._temporal.failures import is_cut
 from temporal_ably._temporal.invocation import asked_by
 from temporal_ably._wire.identity import Header
 
@@ -88,6 +89,6 @@ class turn:  # noqa: N801 - it reads as a function, as `asyncio.timeout` does
 def _reason(error: BaseException | None) -> RunReason | None:
     if error is None:
         return "complete"
-    if isinstance(error, asyncio.CancelledError):
+    if isinstance(error, asyncio.CancelledError) or is_cut(error):
         return "cancelled"
     return "error" if isinstance(error, Exception) else None

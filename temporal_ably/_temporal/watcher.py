@@ -19,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporal_ably._publisher.plan import Plan
 from temporal_ably._publisher.recall import recall
 from temporal_ably._publisher.reports import report_unexpected
+from temporal_ably._publisher.requests import stopped
 from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._temporal.following import Closed, Owned, follow, sweep_of, task_completed
 from temporal_ably._wire.events import RunClosed, RunReason
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from temporal_ably._publisher.preparation import Preparation
     from temporal_ably._publisher.publisher import Publisher
+    from temporal_ably._temporal.open_runs import OpenRuns
     from temporal_ably._temporal.workflow import TurnEnded
     from temporal_ably._wire.identity import Sweep
 
@@ -46,12 +48,16 @@ class Watchers:
     Args:
         publisher: publishes the run-ends.
         preparation: sweeps what a retried or reset workflow run wrote and nothing replaced.
+        open_runs: hears what clients ask of a run as long as it is watched.
         expose_errors: whether end users see the text of a failure.
     """
 
-    def __init__(self, publisher: Publisher, preparation: Preparation, *, expose_errors: bool) -> None:
+    def __init__(
+        self, publisher: Publisher, preparation: Preparation, open_runs: OpenRuns, *, expose_errors: bool
+    ) -> None:
         self._publisher = publisher
         self._preparation = preparation
+        self._open_runs = open_runs
         self._expose_errors = expose_errors
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._clients: dict[tuple[str, str], tuple[Owned, Client]] = {}
@@ -67,6 +73,7 @@ class Watchers:
         self._sweeps.setdefault(owned.place, {}).update(dict.fromkeys(sweeps))
         over = self._over.pop(owned.place, None)
         if over is None:
+            self._open_runs.watch(owned, client)
             self._start(owned, client, check_opened=False)
         else:
             self._publisher.spawn(self._end(owned, client, Closed(over)))
@@ -119,6 +126,7 @@ class Watchers:
         self._tasks.pop(place, None)
         self._clients.pop(place, None)
         self._sweeps.pop(place, None)
+        self._open_runs.unwatch(place)
 
     async def settle(self) -> None:
         """Before the process goes: end the runs whose owners have closed; leave the others to the living."""
@@ -175,19 +183,25 @@ class Watchers:
         try:
             if owned.input:
                 run = await self._preparation.locate(_sweeper(owned), owned.input)
-            recalled = recall(await self._publisher.history(owned.channel), run.id)
+            stored = await self._publisher.history(owned.channel)
         except HistoryError as err:
             logger.debug("%s", err)
             return None
-        return replace(owned, run=run) if recalled.newest and not recalled.ended else None
+        recalled = recall(stored, run.id)
+        if not recalled.newest or recalled.ended:
+            return None
+        return replace(owned, run=run, stopped=self._open_runs.stops and stopped(stored, run, owned.input))
 
     async def _end(self, owned: Owned, client: Client, closed: Closed) -> None:
+        reason = closed.reason
+        if reason == "complete" and await self._open_runs.was_stopped(owned):
+            reason = "cancelled"
         sweeps = list(self._sweeps.get(owned.place, ()))
         sweeps += [await sweep_of(client, owned.owner_id, run_id) for run_id in closed.retried]
         if sweeps:
             await self._preparation.sweep(_sweeper(owned), tuple(sweeps))
         error = closed.error if self._expose_errors else None
-        event = RunClosed(owned.run, closed.reason, error or None)
+        event = RunClosed(owned.run, reason, error or None)
         end = RunEnd(owned.channel, event, owned.owner_id, owned.tagged_run_id)
         self._publisher.end_run(end, self._publisher.engine.loop.time())
         self._publisher.wake()

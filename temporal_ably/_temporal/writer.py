@@ -16,7 +16,7 @@ from temporal_ably._temporal.sink import check_fields, check_input, check_size
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from temporal_ably._temporal.sink import Sink
     from temporal_ably._wire.parts import Json, Status, Streamed, Whole
@@ -49,6 +49,7 @@ class Writer:
         self._input_bytes: dict[int, int] = {}
         self._ended = False
         self._said_late = False
+        self._stopped: Callable[[], Exception] | None = None
         self.mute: bool = False
 
     # Parts that grow by themselves.
@@ -277,7 +278,13 @@ class Writer:
             self.mute = quietly
             self._said_late = quietly
 
+    def stop(self, error: Callable[[], Exception]) -> None:
+        """Have whoever writes from now on, until the end, get an error. It waits for nobody."""
+        self._stopped = error
+
     def _goes_on(self) -> bool:
+        if self._stopped is not None and not self._ended:
+            raise self._stopped()
         if self._ended and not self._said_late:
             self._said_late = True
             logger.warning("unable to stream; the activity is over; what a task or thread of it writes is dropped")

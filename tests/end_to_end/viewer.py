@@ -100,6 +100,7 @@ class _Record:
     views: list[View] = field(default_factory=lambda: [View()])
     connection: list[str] = field(default_factory=list[str])
     errors: list[Json] = field(default_factory=list[Json])
+    steered: dict[str, Json] = field(default_factory=dict[str, Json])
     failure: str | None = None
 
     def apply(self, line: Json) -> None:
@@ -107,6 +108,8 @@ class _Record:
             self.views.append(_view(line))
         elif line["event"] == "error":
             self.errors.append(line)
+        elif line["event"] == "steered":
+            self.steered[line["message"]] = line["outcome"]
         else:
             self.connection.append(line["state"])
             if line["state"] == "failed":
@@ -219,6 +222,23 @@ class Viewer:
     async def regenerate(self, target: str) -> Json:
         """Have an answer, named by its codec message id, made again, and give what `send` gives."""
         return await self._node.call("regenerate", self._name, target=target)
+
+    async def cancel(self, sent: Json) -> None:
+        """Stop the run of what was sent, by the handle of it; `sent` is what `send` gave."""
+        await self._node.call("cancel", self._name, input=sent["inputCodecMessageId"])
+
+    async def cancel_run(self, run_id: str) -> None:
+        """Stop a run that anybody began, by its id."""
+        await self._node.call("cancelRun", self._name, run=run_id)
+
+    async def steer(self, sent: Json, text: str, *, message_id: str) -> None:
+        """Say something to the run of what was sent, while it goes on; returns once it is on the channel."""
+        await self._node.call("steer", self._name, input=sent["inputCodecMessageId"], text=text, messageId=message_id)
+
+    async def outcome_of_steer(self, message_id: str) -> Json:
+        """Wait until the client knows whether the agent heeded what was said."""
+        await self._wait(lambda: message_id in self._record.steered, f"nobody told of steer {message_id}", WAIT_S)
+        return self._record.steered[message_id]
 
     async def send(self, text: str, *, message_id: str) -> Json:
         """Send a prompt as this user; returns `inputCodecMessageId` and the `invocation` that an agent would get."""

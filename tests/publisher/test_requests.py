@@ -97,14 +97,26 @@ def test_cancel_from_before_the_run_is_known_is_kept_for_it() -> None:
     assert requests.cancelled_at == ""
     requests.know(RUN)
     assert requests.cancelled_at == "0001"
-    assert len(requests.messages) == 1
+
+
+def test_what_one_reader_of_the_channel_kept_another_can_learn() -> None:
+    first, second = Requests("event-1"), Requests("event-1")
+    for each in channel(TRIGGER, BY_INPUT, steer("s-1"), steer("s-2"), output("s-1")):
+        first.take(each)
+    second.learn(first)
+    second.know(RUN)
+    assert second.cancelled_at == "0002"
+    assert [each.id for each in second.steers(":0:2")] == ["s-2"]
 
 
 def test_what_is_kept_is_bounded_and_the_newest_counts() -> None:
     requests = Requests("event-1")
     for serial in range(1, 3001):
         requests.take(message(serial, CancelRequested("c", input_id=f"prompt-{serial}")))
-    assert len(requests.messages) == 500
+    late = Requests("event-1")
+    late.learn(requests)
+    late.know(Run("run", "p", input_id="prompt-2500"))
+    assert late.cancelled_at == ""
     requests.know(Run("run", "p", input_id="prompt-3000"))
     assert requests.cancelled_at == "3000"
 
@@ -218,7 +230,9 @@ def test_nothing_is_given_while_the_run_is_not_known() -> None:
 def test_whatever_else_is_published_is_nothing(stored: Stored) -> None:
     requests = Requests()
     assert not requests.take(stored)
-    assert requests.messages == ()
+    requests.know(Run("", ""))
+    assert requests.cancelled_at == ""
+    assert requests.steers(":0:1") == []
 
 
 def test_deleted_words_say_nothing() -> None:

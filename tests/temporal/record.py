@@ -6,6 +6,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from temporal_ably._session.conversation import Conversation
 from temporal_ably._temporal.stream import ActivityStream
 from temporal_ably._temporal.streaming import reset_current, set_current
 
@@ -22,6 +23,7 @@ class Record:
         self.events: list[str] = []
         self.touches = 0
         self.early = 0
+        self.said = Conversation()
 
     def open_early(self) -> None:
         self.early += 1
@@ -50,6 +52,9 @@ class Record:
 
     def touched(self) -> None:
         self.touches += 1
+
+    async def conversation(self) -> Conversation:
+        return self.said
 
 
 def _shown(fields: Mapping[str, str]) -> str:

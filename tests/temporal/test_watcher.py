@@ -15,6 +15,7 @@ from temporal_ably._dialect import ait08
 from temporal_ably._publisher.outbox import Rank, Ticket
 from temporal_ably._temporal import watcher
 from temporal_ably._temporal.following import Owned
+from temporal_ably._temporal.open_runs import OpenRuns
 from temporal_ably._temporal.watcher import Watchers
 from temporal_ably._transport.base import Stored
 from temporal_ably._wire.events import Run, StepOpened
@@ -113,7 +114,8 @@ async def publishing() -> Publishing:
 def watchers(publishing: Publishing, monkeypatch: pytest.MonkeyPatch) -> Watchers:
     monkeypatch.setattr(watcher, "_RETRY_S", (0.0,))
     publisher = cast("Publisher", publishing)
-    return Watchers(publisher, cast("Preparation", publishing), expose_errors=False)
+    open_runs = OpenRuns(publisher, "off")
+    return Watchers(publisher, cast("Preparation", publishing), open_runs, expose_errors=False)
 
 
 def watch(watchers: Watchers, server: Server, owned: Owned = OWNED) -> None:

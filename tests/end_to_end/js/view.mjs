@@ -2,7 +2,7 @@
  * Shows sessions exactly as a user interface built on Ably's own JavaScript client would, for the end-to-end tests.
  *
  * One JSON object a line. In: {id, command, session, ...}. Out: {event: "reply", id, ...} for each command, and on its own
- * {event: "view" | "connection" | "error" | "crash", session, ...}. Node starts slowly, so one process serves many sessions.
+ * {event: "view" | "connection" | "error" | "steered" | "crash", session, ...}. Node starts slowly, so one process serves many sessions.
  */
 
 import { createInterface } from 'node:readline';
@@ -59,6 +59,8 @@ class Viewer {
   #fold = new Fold();
   #sequence = 0;
   #received = '';
+  /** The handles of what was sent, by the ids of the inputs. */
+  #runs = new Map();
   #scheduled = false;
 
   constructor(name, { channel, host, port, tls, key, token, clientId, binary }) {
@@ -145,17 +147,40 @@ class Viewer {
 
   /** Send a prompt, as the user of a chat page does. */
   async send({ text, messageId }) {
-    return posted(await this.#session.view.send(this.#prompt(text, messageId)));
+    return this.#post(await this.#session.view.send(this.#prompt(text, messageId)));
   }
 
   /** Replace a prompt by another, beside what followed it. */
   async edit({ target, text, messageId }) {
-    return posted(await this.#session.view.edit(target, this.#prompt(text, messageId)));
+    return this.#post(await this.#session.view.edit(target, this.#prompt(text, messageId)));
   }
 
   /** Have an answer made again. */
   async regenerate({ target }) {
-    return posted(await this.#session.view.regenerate(target));
+    return this.#post(await this.#session.view.regenerate(target));
+  }
+
+  /** Stop the run of what was sent, by its handle. */
+  async cancel({ input }) {
+    await this.#runs.get(input).cancel();
+  }
+
+  /** Stop a run that anybody began. */
+  async cancelRun({ run }) {
+    await this.#session.cancel(run);
+  }
+
+  /** Say something to the run of what was sent, while it goes on. */
+  async steer({ input, text, messageId }) {
+    const { published, outcome } = this.#runs.get(input).steer(this.#prompt(text, messageId));
+    const tell = (result) => emit({ event: 'steered', session: this.#name, message: messageId, outcome: result });
+    outcome.then(tell, (error) => tell({ error: describe(error) }));
+    return published;
+  }
+
+  #post(run) {
+    this.#runs.set(run.inputCodecMessageId, run);
+    return posted(run);
   }
 
   #prompt(text, id) {
@@ -194,6 +219,9 @@ const commands = {
   send: async ({ session, ...prompt }) => find(session).send(prompt),
   edit: async ({ session, ...prompt }) => find(session).edit(prompt),
   regenerate: async ({ session, ...wish }) => find(session).regenerate(wish),
+  cancel: async ({ session, ...wish }) => find(session).cancel(wish),
+  cancelRun: async ({ session, ...wish }) => find(session).cancelRun(wish),
+  steer: async ({ session, ...words }) => find(session).steer(words),
   close: async ({ session }) => {
     const viewer = find(session);
     await viewer.close();
