@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from temporal_ably import EncodeError
-from tests.temporal.record import recorded
+from temporal_ably import Conversation, EncodeError, Message
+from temporal_ably._temporal.redaction import RedactingSink
+from temporal_ably._temporal.sink import Nowhere
+from temporal_ably._temporal.stream import ActivityStream
+from tests.temporal.record import Record, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from temporal_ably._temporal.stream import ActivityStream
 
 
 # Text and reasoning.
@@ -308,3 +309,31 @@ def run_together(write: Callable[[], None], count: int) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+# What the agent reads.
+
+
+def _said(count: int) -> Conversation:
+    return Conversation(tuple(Message(f"m{n}", str(n), f"ui{n}", role="user") for n in range(count)))
+
+
+async def test_conversation_is_kept_within_limits() -> None:
+    record = Record()
+    stream = ActivityStream(record)
+    record.said = _said(300)
+    assert len(await stream.conversation()) == 200
+    assert len(await stream.conversation(messages=None)) == 300
+    assert len(await stream.conversation(messages=2)) == 2
+    assert len(await stream.conversation(characters=1)) == 1
+
+
+async def test_conversation_of_a_stream_that_goes_nowhere_is_empty() -> None:
+    assert await ActivityStream(Nowhere()).conversation() == Conversation()
+
+
+async def test_conversation_is_not_asked_about_again() -> None:
+    record = Record()
+    record.said = _said(1)
+    stream = ActivityStream(RedactingSink(record, lambda _: None, "answer"))
+    assert await stream.conversation() == record.said
