@@ -16,8 +16,8 @@ from temporalio import activity
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.outcome import Delivery, Outcome
 from temporal_ably._publisher.plan import Plan
-from temporal_ably._publisher.recollection import Turn
 from temporal_ably._publisher.preparation import Wanted
+from temporal_ably._publisher.recollection import Turn
 from temporal_ably._publisher.telemetry import error_type, telemetry
 from temporal_ably._temporal.fence import Fence
 from temporal_ably._temporal.runtime import Runtime, Shared, owned_by
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from temporal_ably._publisher.telemetry import Account
     from temporal_ably._session.conversation import Conversation
+    from temporal_ably._temporal.cut import Cut
     from temporal_ably._temporal.following import Owned
     from temporal_ably._temporal.runtime import AgentName
     from temporal_ably._wire.events import StepReason
@@ -59,7 +60,8 @@ class AttemptSink:
         self._began = time.monotonic()
         self._runtime = runtime
         self._info = info
-        self._client = client
+        self.client = client
+        self.cut: Cut | None = None
         self._binding = _binding(info, header, runtime.options.template)
         self._step = (
             step_id(self._binding, header.ordinal)
@@ -70,6 +72,10 @@ class AttemptSink:
         self._account: Account | None = None
         self._touched = False
         self._lock = threading.Lock()
+
+    @property
+    def _owned(self) -> Owned:
+        return _owned(self._binding, self._info)
 
     @property
     def replaces_something(self) -> bool:
@@ -126,7 +132,10 @@ class AttemptSink:
         return f"{self._step}/call-{number}"
 
     def touched(self) -> None:
-        """Note that the activity asked for its stream."""
+        """Note that the activity asked for its stream: from now on it is stopped with its run, whatever it writes."""
+        shared, cut = self._runtime.active, self.cut
+        if not self._touched and shared is not None and cut is not None:
+            shared.publisher.post(lambda _: shared.open_runs.touch(self._owned.place, cut))
         self._touched = True
 
     async def conversation(self) -> Conversation:
@@ -152,8 +161,7 @@ class AttemptSink:
 
     def _register(self, shared: Shared, *, traced: bool) -> Attempt:
         self._runtime.streamed_activities.add(self._info.activity_type)
-        bound = self._binding
-        owned = _owned(bound, self._info)
+        bound, owned = self._binding, self._owned
         plan = Plan(
             channel=bound.session,
             run=owned.run,
@@ -178,9 +186,12 @@ class AttemptSink:
         def add(now: float) -> None:
             shared.publisher.add_attempt(attempt, now, account)
             if wanted.anything:
+                shared.open_runs.enter(owned, self.client, self.cut, resumed=bound.resumed)
                 shared.publisher.spawn(self._prepare(shared, attempt, owned, wanted))
             else:
                 self._watch(shared, owned)
+                shared.open_runs.enter(owned, self.client, self.cut, resumed=bound.resumed)
+                shared.open_runs.located(owned)
 
         shared.publisher.post(add)
         return attempt
@@ -193,11 +204,12 @@ class AttemptSink:
             own_run = reset.run_id if reset.workflow_id == self._info.workflow_id else None
             owned = replace(owned, owner_id=reset.workflow_id, owner_run_id=own_run, chain=reset.chain)
         self._watch(shared, owned)
+        shared.open_runs.located(owned, learnt.requests)
 
     def _watch(self, shared: Shared, owned: Owned) -> None:
         shared.watchers.streamed_types.add(self._info.workflow_type or "")
-        if self._client is not None:
-            shared.watchers.watch(owned, self._client, self._binding.sweeps)
+        if self.client is not None:
+            shared.watchers.watch(owned, self.client, self._binding.sweeps)
 
     async def succeed(self) -> Outcome | None:
         """End the attempt as complete; without output, make an earlier attempt's dead text go.
@@ -212,7 +224,14 @@ class AttemptSink:
             return await self.fail(fenced=True)
         # Where nothing was streamed, the span that it would have been part of may be over.
         self.open(traced=False)
+        if self._is_cut:
+            # Its code returned what it had.
+            return await self._finish("cancelled", cancelled=True, patient=False)
         return await self._finish("complete", cancelled=activity.is_cancelled(), patient=self._runtime.options.fail)
+
+    @property
+    def _is_cut(self) -> bool:
+        return self.cut is not None and self.cut.delivered
 
     async def fail(
         self, reason: StepReason = "failed", *, fenced: bool = False, cause: BaseException | None = None
@@ -231,7 +250,13 @@ class AttemptSink:
         return await self._finish(reason, cancelled=True, patient=False, cause=cause)
 
     def leave(self) -> None:
-        """End what telemetry tells of the attempt, if nothing else did: it will be completed from elsewhere."""
+        """Let go of the run, and end what telemetry tells of the attempt, if nothing else did.
+
+        Nothing else does of one that will be completed from elsewhere.
+        """
+        shared, cut = self._runtime.active, self.cut
+        if shared is not None and cut is not None and (self._touched or self._attempt is not None):
+            shared.publisher.post(lambda _: shared.open_runs.leave(self._owned.place, cut))
         if self._account is not None and not self._account.ended:
             # Behind the chunks that are on their way, which nobody has waited for.
             self._registered()[0].publisher.post(lambda _: self._end_account({}, ""))

@@ -14,6 +14,7 @@ from temporal_ably._publisher.publisher import Publisher
 from temporal_ably._publisher.recollection import Recollection
 from temporal_ably._publisher.schedule import Rates
 from temporal_ably._temporal.following import Owned
+from temporal_ably._temporal.open_runs import OpenRuns
 from temporal_ably._temporal.watcher import Watchers
 from temporal_ably._transport.base import Timeouts
 from temporal_ably._transport.realtime import RealtimeConnection
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from temporal_ably._temporal.workflow import TurnEnded
     from temporal_ably._transport.base import AuthCallback, Connection, Connector, Credentials
     from temporal_ably._wire.identity import Binding
-    from temporal_ably.settings import AblySettings
+    from temporal_ably.settings import AblySettings, CancelMode
 
     AgentName: TypeAlias = str | Callable[[activity.Info], str]
 
@@ -71,6 +72,7 @@ class Route:
     rates: Rates
     buffer_bytes: int
     expose_errors: bool
+    cancel: CancelMode
     timeouts: Timeouts
 
 
@@ -82,6 +84,7 @@ class Shared:
     preparation: Preparation
     recollection: Recollection
     watchers: Watchers
+    open_runs: OpenRuns
     users: set[Runtime] = field(default_factory=lambda: set[Runtime]())
 
     async def drain(self, timeout_s: float) -> None:
@@ -94,6 +97,8 @@ class Shared:
         """Drain for the last time, and leave no call to Temporal open: its answer would find nobody."""
         await self.drain(timeout_s)
         await self.watchers.stop()
+        # Nobody listens any more.
+        await self.publisher.close_if_idle()
 
     async def close(self) -> None:
         """Watch and publish nothing more, whatever is held."""
@@ -167,6 +172,7 @@ class Runtime:
             rates,
             settings.buffer_bytes,
             settings.expose_errors,
+            settings.cancel,
             timeouts,
         )
         self.streamed_activities: set[str] = set()
@@ -207,9 +213,10 @@ class Runtime:
             runs_on, connect, rates=route.rates, buffer_bytes=route.buffer_bytes, timeouts=route.timeouts
         )
         preparation = Preparation(publisher)
-        watchers = Watchers(publisher, preparation, expose_errors=route.expose_errors)
+        open_runs = OpenRuns(publisher, route.cancel)
+        watchers = Watchers(publisher, preparation, open_runs, expose_errors=route.expose_errors)
         agent = "" if route.recorder is not None else route.credentials.client_id
-        shared = Shared(publisher, preparation, Recollection(connect, agent), watchers)
+        shared = Shared(publisher, preparation, Recollection(connect, agent), watchers, open_runs)
         timeout_s = self.options.flush_timeout.total_seconds()
 
         def drain() -> Awaitable[None]:

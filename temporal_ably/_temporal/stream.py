@@ -17,7 +17,7 @@ from temporal_ably._temporal.writer import Writer
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Iterable
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 
     from temporal_ably._session.conversation import Conversation
     from temporal_ably._temporal.sink import Sink
@@ -369,6 +369,10 @@ class ActivityStream:
     def end(self, *, quietly: bool = False) -> None:
         """Accept nothing more; the activity is over. A late chunk is told of in the log unless ``quietly``."""
         self._writer.end(quietly=quietly)
+
+    def stop(self, error: Callable[[], Exception]) -> None:
+        """Have whoever writes from now on get an error: a client stopped the run."""
+        self._writer.stop(error)
 
     def touch(self) -> None:
         """Note that the activity asked for its stream."""
