@@ -137,12 +137,14 @@ def identify(key: Key, *, given_key: str | None, token: str | None, now: int) ->
         now: milliseconds since the epoch.
 
     Raises:
-        AblyError: 40101 without a credential or for a wrong secret, 40400 for an unknown app, 40130 for an unknown
-            key, 40142 for an expired token, 40143 for an unknown Ably token, 40144 for a JWT that is malformed or not
-            signed by the key.
+        AblyError: 40101 without a credential, for a wrong secret or a key of an unknown app, 40400 for a JWT of an
+            unknown app, 40130 for an unknown key, 40142 for an expired token, 40143 for an unknown Ably token, 40144
+            for a JWT that is malformed or not signed by the key.
     """
     if given_key is not None:
         name, _, secret = given_key.partition(":")
+        if name.partition(".")[0] != key.app:
+            raise AblyError(40101, 401, "unable to authenticate; the key is of an unknown app")
         check_name(key, name)
         if not hmac.compare_digest(secret.encode(), key.secret.encode()):
             raise AblyError(40101, 401, "unable to authenticate; the key's secret is wrong")
@@ -244,7 +246,7 @@ def _covers(pattern: str, channel: str) -> bool:
     return len(want) == len(have) and all(w in ("*", h) for w, h in zip(want, have, strict=True))
 
 
-def create_connection_key(key: Key, connection_id: str, client_id: str | None, life: str) -> str:
+def create_connection_key(key: Key, connection_id: str, client_id: str | None, life: str, salt: str) -> str:
     """Make a connection key that proves itself, so that resume works after a restart too.
 
     Args:
@@ -252,8 +254,9 @@ def create_connection_key(key: Key, connection_id: str, client_id: str | None, l
         connection_id: whose it is.
         client_id: who may show it.
         life: names the life of the server that made it.
+        salt: makes it another one each time.
     """
-    body = _b64_json([connection_id, client_id, life])
+    body = _b64_json([connection_id, client_id, life, salt])
     return f"{body}!{key.sign(f'connection:{body}')}"
 
 
@@ -266,7 +269,8 @@ def read_connection_key(key: Key, connection_key: str) -> tuple[str, str | None,
     body, _, signature = connection_key.partition("!")
     if not key.signed(f"connection:{body}", signature):
         raise AblyError(80018, 400, "unable to resume; the connection key is invalid")
-    return cast("tuple[str, str | None, str]", tuple(json.loads(_unb64(body))))
+    connection_id, client_id, life, _ = cast("tuple[str, str | None, str, str]", json.loads(_unb64(body)))
+    return connection_id, client_id, life
 
 
 def _b64(data: bytes) -> str:

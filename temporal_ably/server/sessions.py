@@ -79,7 +79,7 @@ class Sessions:
 
     def connection_key(self, session: Session, identity: Identity) -> str:
         """Give what a resume must show."""
-        return create_connection_key(self.key, session.connection_id, identity.client_id, self.life)
+        return create_connection_key(self.key, session.connection_id, identity.client_id, self.life, self.new_id())
 
     def away(self, session: Session, params: Wire, now: int) -> None:
         """Take note that the session's socket is gone."""

@@ -87,6 +87,7 @@ class TestResume:
         again = bench.connect(**{parameter: peer.key})
         assert again.hello["connectionId"] == peer.hello["connectionId"]
         assert "error" not in again.hello
+        assert again.key != peer.key
 
     def test_it_works_after_a_restart_of_the_server(self) -> None:
         peer = Bench().connect(clientId="alice")
