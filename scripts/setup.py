@@ -20,12 +20,15 @@ VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 STAMPS = VENV / "stamps"
 OLDEST_PYTHON = (3, 10)
-OLDEST_NODE = 20
+OLDEST_NODE = (20, 19)
+PAGE = ROOT / "examples" / "chat" / "web"
 NPM_PROJECTS = (
     ROOT / "tests" / "end_to_end" / "js",
     ROOT / "examples" / "plain-client",
     ROOT / "scripts" / "pyright",
+    PAGE,
 )
+MADE = ("node_modules", "dist")
 
 
 def say(text: str) -> None:
@@ -85,15 +88,15 @@ def node_is_recent() -> bool:
     if node is None or npm is None:
         return False
     version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.match(r"v(\d+)", version)
-    return found is not None and int(found[1]) >= OLDEST_NODE
+    found = re.match(r"v(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= OLDEST_NODE
 
 
-def set_up_node() -> None:
-    """Install the locked npm packages, and first Node itself where the machine has none that will do."""
+def set_up_node(*projects: Path) -> None:
+    """Install locked npm packages, and first Node itself where the machine has none that will do."""
     if not node_is_recent():
         install_locked("Node", "node.txt")
-    for project in NPM_PROJECTS:
+    for project in projects:
         manifest, lock = project / "package.json", project / "package-lock.json"
         done = stamp(f"npm-{project.name}", manifest, lock)
         if done.exists() and (project / "node_modules").is_dir():
@@ -103,16 +106,28 @@ def set_up_node() -> None:
         done.touch()
 
 
+def build_page() -> None:
+    """Build the page of the chat example unless it was built of these very files."""
+    files = [path for path in sorted(PAGE.rglob("*")) if path.is_file() and path.relative_to(PAGE).parts[0] not in MADE]
+    done = stamp("page", *files)
+    if done.exists() and (PAGE / "dist" / "index.html").is_file():
+        return
+    say("building the page of the chat")
+    run("npm", "run", "--silent", "build", "--", "--logLevel", "warn", cwd=PAGE)
+    done.touch()
+
+
 def main() -> None:
-    """Set up what the named goal needs: `python`, or `all`, which adds Node."""
+    """Set up what the named goal needs: `python`; `chat`, which adds Node and the chat's page; or `all`."""
     parser = argparse.ArgumentParser(description="Set up the checkout; quick when there is nothing to do.")
-    parser.add_argument("goal", choices=["python", "all"])
+    parser.add_argument("goal", choices=["python", "chat", "all"])
     goal = parser.parse_args().goal
     if sys.version_info < OLDEST_PYTHON:
         sys.exit("setup: unable to use this Python; it is older than 3.10; run `make PYTHON=python3.12` or the like")
     set_up_python()
-    if goal == "all":
-        set_up_node()
+    if goal != "python":
+        set_up_node(*(NPM_PROJECTS if goal == "all" else [PAGE]))
+        build_page()
 
 
 if __name__ == "__main__":
