@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import ClassVar, Literal, cast, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
@@ -38,6 +38,9 @@ from temporal_ably.codec.fields import read_json
 from temporal_ably.codec.inputs import describe_input
 from temporal_ably.codec.vercel import CODEC
 from temporal_ably.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Action = Literal["create", "append", "update", "delete"]
 
@@ -274,8 +277,7 @@ class Envelope(BaseModel):
         serial = _string(wire.get("serial"))
         extras = _mapping(wire.get("extras"))
         read = Message(_string(wire.get("name")), _payload(wire), cast("Extras", extras))
-        headers = _mapping(extras.get("headers"))
-        told = {name: value for name, value in headers.items() if isinstance(value, str)}
+        told = _texts(_mapping(extras.get("headers")))
         event = _event(read, serial)
         ours = event is not None or _has_tags(told) or bool(ait08.transport_headers(extras))
         # A delete may come from anyone and without any headers.
@@ -339,6 +341,12 @@ def _payload(wire: Mapping[str, object]) -> Json:
         return read_json(json.dumps(data), None)
     except (TypeError, ValueError, RecursionError):
         return None
+
+
+def _texts(headers: Mapping[str, object]) -> dict[str, str]:
+    # What came in Ably's binary form may have names that are no text either.
+    items = cast("Iterable[tuple[object, object]]", headers.items())
+    return {name: value for name, value in items if isinstance(name, str) and isinstance(value, str)}
 
 
 def _has_tags(headers: Mapping[str, str]) -> bool:

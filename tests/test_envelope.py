@@ -468,10 +468,11 @@ def test_transient_data_is_ephemeral():
         ),
         ({tags.VERSION: "2"}, {"contract": "2", "attempt": None, "event": "part", "step": ":0:1"}),
         ({"temporal-mood": "good"}, {"attempt": 2}),
+        ({7: "x", b"temporal-attempt": "3"}, {"attempt": 2}),
         ({"other": "x"}, {"attempt": 2}),
     ],
 )
-def test_malformed_and_newer_tags_are_absent(changes: dict[str, str], facts: dict[str, Any]):
+def test_malformed_and_newer_tags_are_absent(changes: dict[Any, str], facts: dict[str, Any]):
     raw = text("streaming", "a")
     raw["extras"]["headers"] |= changes
     envelope = read(raw).model_dump()

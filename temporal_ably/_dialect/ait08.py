@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast, get_args
+from typing import TYPE_CHECKING, cast, get_args
 
 from temporal_ably._wire.events import (
     CancelRequested,
@@ -35,6 +35,9 @@ from temporal_ably._wire.events import (
 from temporal_ably._wire.operations import Message
 from temporal_ably._wire.parts import Json, Status, Streamed, Whole
 from temporal_ably.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 RUN_START = "ai-run-start"
 RUN_SUSPEND = "ai-run-suspend"
@@ -181,7 +184,8 @@ def heeds(extras: object) -> bool:
 def _tier(extras: object, name: str) -> Mapping[str, str]:
     ai = _mapping(extras).get("ai")
     tier = _mapping(_mapping(ai).get(name))
-    return {header: value for header, value in tier.items() if isinstance(value, str)}
+    items = cast("Iterable[tuple[object, object]]", tier.items())
+    return {header: value for header, value in items if isinstance(header, str) and isinstance(value, str)}
 
 
 def _mapping(value: object) -> Mapping[str, object]:
@@ -262,7 +266,7 @@ def _steers(headers: Mapping[str, str]) -> tuple[str, ...]:
     text = headers.get(_STEERS)
     try:
         read: object = json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     listed = cast("list[object]", read) if isinstance(read, list) else []
     return tuple(each for each in listed if isinstance(each, str))

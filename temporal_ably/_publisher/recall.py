@@ -5,6 +5,7 @@ Nobody who wrote the replaced steps may be alive, so the channel's history is th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
     from temporal_ably._publisher.plan import Plan
     from temporal_ably._transport.base import Stored
+
+
+_STARTED = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True)
@@ -45,12 +49,16 @@ class Place:
 
 
 def find_input(stored: Iterable[Stored], event_id: str) -> tuple[Input, str] | None:
-    """Find an input and the client id of its publisher; the parts of a user's message share their event id."""
-    for message in stored:
-        event = event_of(message)
-        if isinstance(event, Input) and event.event_id == event_id:
-            return event, message.client_id
-    return None
+    """Find an input and the client id of its publisher; the parts of a user's message share their event id.
+
+    The first of them counts, in whatever order they are given: who says it again later changes nothing.
+    """
+    read = ((message, event_of(message)) for message in stored)
+    found = [(message, event) for message, event in read if isinstance(event, Input) and event.event_id == event_id]
+    if not found:
+        return None
+    message, event = min(found, key=lambda each: each[0].serial)
+    return event, message.client_id
 
 
 def answering(run: Run, found: Input, publisher: str, stored: Iterable[Stored]) -> Place:
@@ -124,7 +132,8 @@ def tombstones(plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> lis
         since_us = max((sweep.since_us for sweep in sweeps if is_swept(step, started_us, sweep)), default=None)
         if since_us is not None:
             origin = replace(plan.origin, started_us=since_us)
-            earlier = int(tried) if tried.isdecimal() else 0
+            # Anybody may publish steps with names of any kind.
+            earlier = int(tried) if _STARTED.fullmatch(tried) else 0
             dead = replace(
                 plan,
                 step=step,

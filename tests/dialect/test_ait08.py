@@ -123,6 +123,14 @@ FRAMES: list[tuple[Event, str, dict[str, str]]] = [
     (CancelRequested("e", input_id="u2"), "ai-cancel", {"event-id": "e"} | INPUT_HEADERS),
 ]
 
+
+@pytest.mark.parametrize("steers", ["", "x", "7", "[7]", "[" * 50_000, '{"a":' * 50_000])
+def test_steers_that_cannot_be_read_are_none(steers: str) -> None:
+    message = ait08.encode(PartEmitted(STEP, "m", Whole("start", {})))
+    cast("dict[str, Any]", message.extras)["ai"]["transport"]["steer-codec-message-ids"] = steers
+    assert ait08.decode(message, "1") == PartEmitted(STEP, "m", Whole("start", {}))
+
+
 names = st.text(min_size=1, max_size=8)
 fields = st.dictionaries(names.filter(lambda name: name != "kind"), names, max_size=3)
 anything = st.text(max_size=8)

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from temporal_ably._dialect import ait08
 from temporal_ably._publisher.attempt import Attempt
-from temporal_ably._publisher.recall import Recalled, recall, resolve_run, tombstones
+from temporal_ably._publisher.recall import Recalled, find_input, recall, resolve_run, tombstones
 from temporal_ably._publisher.run_end import RunEnd
 from temporal_ably._transport.base import Stored
-from temporal_ably._wire.events import Run, RunClosed
+from temporal_ably._wire.events import Input, Run, RunClosed
 from temporal_ably._wire.identity import Reset, Sweep
 from tests.publisher.model import ORIGIN, PLAN, RUN, TEXT, Channel
 
@@ -66,6 +67,7 @@ def test_end_of_the_run_is_recalled(ended: str, expected: bool) -> None:  # noqa
         {"ai": {"transport": {"run-id": "run"}}},
         {"ai": "odd"},
         {"ai": {"transport": {"run-id": "run", "step-id": ":0:9"}}, "headers": "odd"},
+        {"ai": {"transport": {"run-id": "run", "step-id": ":0:9", b"odd": "x"}}},
     ],
 )
 def test_message_of_another_shape_does_not_stop_the_reading(extras: dict[str, object]) -> None:
@@ -112,6 +114,13 @@ def test_tombstone_never_takes_the_place_of_what_a_later_try_writes() -> None:
     assert [tomb.plan.step for tomb in made] == [":0:2", ":0:2"]
 
 
+@pytest.mark.parametrize("tried", ["", "x", "\u0661", "9" * 5000])
+def test_step_that_somebody_named_oddly_gets_a_tombstone_too(tried: str) -> None:
+    newest = {f":0:2@{tried}": 100}
+    [tomb] = tombstones(PLAN, (Sweep("", 500, (0, 0)),), Recalled(ended=False, newest=newest))
+    assert tomb.plan.wire_step == ":0:2"
+
+
 def test_tombstone_takes_the_dead_text_away_and_adds_none() -> None:
     channel = Channel()
     write(channel, ":0:2", 100)
@@ -123,3 +132,16 @@ def test_tombstone_takes_the_dead_text_away_and_adds_none() -> None:
     assert channel.names()[before:] == ["ai-step-start", "ai-step-end"]
     assert recall(channel.stored(), "run").newest == {":0:2": 500}
     assert tomb.done
+
+
+def test_first_of_the_inputs_that_bear_an_event_id_counts_in_whatever_order_they_come() -> None:
+    asked = [Input(name, "e", "user", parent=parent) for name, parent in (("u1", "m1"), ("u2", "m2"))]
+    said = [
+        Stored(serial, "ai-input", "", ait08.encode(event).extras, client_id=serial)
+        for serial, event in zip("12", asked, strict=True)
+    ]
+    for stored in (said, said[::-1]):
+        found = find_input(stored, "e")
+        assert found is not None
+        assert (found[0].id, found[1]) == ("u1", "1")
+    assert find_input(said, "another") is None
