@@ -15,7 +15,7 @@ from temporal_ably._transport.feed import Feed, read_history
 from temporal_ably._transport.realtime import RealtimeConnection
 from temporal_ably.envelope import Envelope
 from temporal_ably.errors import DecodeError, SettingsError, StreamClosedError
-from temporal_ably.settings import credentials, load
+from temporal_ably.settings import check_function, check_recorder, credentials, load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -281,6 +281,8 @@ def _connector(
     recorder: Connector | None,
     overrides: dict[str, object],
 ) -> Callable[[], Connection]:
+    check_function("auth_callback", auth_callback)
+    check_recorder(recorder)
     # ABLY_ENABLED is about publishing.
     loaded = load(settings, overrides, needs_key=False)
     if recorder is not None:

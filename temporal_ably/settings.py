@@ -141,6 +141,26 @@ def load(settings: object, overrides: dict[str, object], *, needs_key: bool = Tr
     return loaded
 
 
+def check_function(name: str, value: object) -> None:
+    """Check an argument that is a function, or ``None``.
+
+    Raises:
+        SettingsError: if it is neither; the text names it.
+    """
+    if value is not None and not callable(value):
+        raise SettingsError(f"unable to use the argument {name}; it is {type(value).__name__}; pass a function")
+
+
+def check_recorder(recorder: object) -> None:
+    """Check the argument ``recorder``.
+
+    Raises:
+        SettingsError: if it is neither a recorder nor ``None``.
+    """
+    if recorder is not None and (isinstance(recorder, type) or not hasattr(recorder, "connect")):
+        raise SettingsError("unable to use the argument recorder; it is no recorder; pass AblyRecorder(), an instance")
+
+
 def credentials(settings: AblySettings, auth_callback: AuthCallback | None = None) -> Credentials:
     """Give what it takes to reach and to enter Ably."""
     key = settings.api_key.get_secret_value() if settings.api_key else ""

@@ -254,9 +254,17 @@ async def test_reading_without_a_key_is_told_at_once() -> None:
         await read_session(CHANNEL)
 
 
-def test_unknown_setting_is_told_at_once() -> None:
-    with pytest.raises(SettingsError, match="there is no such setting"):
-        SessionReader(CHANNEL, colour="red")
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ({"colour": "red"}, "there is no such setting"),
+        ({"auth_callback": "token"}, "it is str; pass a function"),
+        ({"recorder": AblyRecorder}, "pass AblyRecorder"),
+    ],
+)
+def test_wrong_argument_is_told_at_once(argument: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        SessionReader(CHANNEL, **argument)
 
 
 async def test_ably_out_of_reach_is_told_on_opening(server: LocalServer) -> None:

@@ -74,18 +74,15 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
         **overrides: object,
     ) -> None:
         from temporal_ably._temporal.runtime import Hooks, Runtime
-        from temporal_ably.settings import load
+        from temporal_ably.settings import check_function, check_recorder, load
 
-        _check_function("auth_callback", auth_callback)
-        _check_function("on_part", on_part)
+        check_function("auth_callback", auth_callback)
+        check_function("on_part", on_part)
         if agent_name is not None and not isinstance(agent_name, str):
-            _check_function("agent_name", agent_name)
+            check_function("agent_name", agent_name)
         if inspect.iscoroutinefunction(on_part):
             raise SettingsError("unable to use the argument on_part; it is async; pass a plain function")
-        if recorder is not None and (isinstance(recorder, type) or not hasattr(recorder, "connect")):
-            raise SettingsError(
-                "unable to use the argument recorder; it is no recorder; pass AblyRecorder(), an instance"
-            )
+        check_recorder(recorder)
         loaded = load(settings, overrides, needs_key=auth_callback is None and recorder is None)
         hooks = Hooks(auth_callback, on_part, agent_name, recorder)
         # Who passes a recorder wants to see something, whatever the environment says of Ably.
@@ -160,11 +157,6 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
     ) -> None:
         """Drain."""
         await self.drain()
-
-
-def _check_function(name: str, value: object) -> None:
-    if value is not None and not callable(value):
-        raise SettingsError(f"unable to use the argument {name}; it is {type(value).__name__}; pass a function")
 
 
 class _Silent(ActivityInboundInterceptor):
