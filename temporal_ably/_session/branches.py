@@ -38,7 +38,7 @@ class _Group(NamedTuple):
 class _Choice:
     """The ways to go where a path branches.
 
-    Args:
+    Attributes:
         groups: for each group of alternatives the one to take.
         replaced: for each message within a run that was made again, who takes its place: a run, or its own.
     """
@@ -180,12 +180,17 @@ class Branches:
     def path(self, select: Iterable[str]) -> tuple[Message, ...]:
         """Give the messages that are shown, along the branches of the selected messages."""
         choice = self._choose(select)
-        shown = self._shown(choice)
         within = {place for places in self._remade.values() for place in places}
         found: list[Message] = []
-        for place in sorted(shown - within):
+        for place in sorted(self._shown(choice) - within):
             found += self._told(place, choice.replaced)
         return tuple(found)
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The nodes that are not shown while nothing is selected."""
+        shown = self._shown(_Choice())
+        return frozenset(node.id for node in self.nodes if node.place not in shown)
 
     def _choose(self, select: Iterable[str]) -> _Choice:
         choice = _Choice()

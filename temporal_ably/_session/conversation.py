@@ -126,8 +126,8 @@ def recall(branches: Branches, *, input_id: str, run_id: str, without_step: str)
 
 
 def _find_input(inputs: Sequence[Input], input_id: str) -> Input | None:
+    by_event = (each for each in inputs if each.event_id == input_id)
     # Several results may be about one message: the newest of them is what the agent was woken for.
-    by_event = (each for each in reversed(inputs) if each.event_id == input_id)
     by_message = (each for each in reversed(inputs) if each.id == input_id)
     return next(by_event, None) or next(by_message, None)
 

@@ -204,6 +204,11 @@ class Session:
         """The text of what the agent wrote, as far as it is shown."""
         return "".join(message.text for message in self.messages if message.role == "assistant")
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """What is not shown: runs by their ids, messages of users by theirs."""
+        return self._branches.hidden
+
     def path(self, select: Iterable[str] = ()) -> tuple[Message, ...]:
         """Give the messages that are shown.
 

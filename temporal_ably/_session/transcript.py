@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from temporal_ably._session.parts import (
@@ -30,17 +32,35 @@ if TYPE_CHECKING:
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _INDENT = "  "
+_OUTCOMES = {"output-denied": " denied", "approval-requested": " awaits approval", "approval-responded": " approved"}
 
 
 def transcript(session: Session, *, width: int | None = None) -> list[str]:
-    """Tell a session as lines: runs, steps, attempts (dead ones marked), messages and parts.
+    """Tell a session as lines: what users said, runs, steps, attempts (dead ones marked), messages and parts.
+
+    What is not shown, as the old version of an edited message, is there too, marked as hidden.
 
     Args:
         session: the session.
         width: columns that no line exceeds, by leaving out its middle; ``None`` for whole lines.
     """
-    lines = [line for place, run in enumerate(session.runs, start=1) for line in _run(run, place)]
+    hidden = session.hidden
+    prompts = [each.message for each in session.inputs if each.message is not None and not each.run]
+    told = [(message.serial, _said(message, hidden=message.id in hidden)) for message in prompts]
+    told += [
+        (run.serial, list(_run(run, place, hidden=run.id in hidden))) for place, run in enumerate(session.runs, start=1)
+    ]
+    # Of equal serials, as in a session without any, the order stays.
+    lines = [line for _, found in sorted(told, key=itemgetter(0)) for line in found]
     return lines if width is None else [_shorten(line, width) for line in lines]
+
+
+def _said(message: Message, *, hidden: bool = False) -> list[str]:
+    """Tell a user's message: a line for its first part, and one for each of the others."""
+    name = f"user {message.client_id}" if message.client_id else "user"
+    first, *others = [_part(part) for part in message.parts] or [""]
+    line = " ".join(filter(None, (name, first.removeprefix("text "))))
+    return [line + (" (hidden)" if hidden else ""), *(f"{_INDENT}{other}" for other in others)]
 
 
 def _shorten(line: str, width: int) -> str:
@@ -51,12 +71,19 @@ def _shorten(line: str, width: int) -> str:
     return f"{line[:head]}…{line[len(line) - tail :]}"
 
 
-def _run(run: Run, place: int) -> Iterator[str]:
+def _run(run: Run, place: int, *, hidden: bool) -> Iterator[str]:
     name = str(place) if _UUID.search(run.id) else run.id
     error = f": {run.error}" if run.error else ""
-    yield f"run {name} {run.ended or 'open'}{error}"
+    status = "open" if run.status == "active" else run.status
+    yield f"run {name} {status}{error}" + (" (hidden)" if hidden else "")
+    said = deque(message for message in run.messages if message.role == "user")
     for step in run.steps:
+        opening = min(attempt.serial for attempt in step.attempts)
+        while said and said[0].serial < opening:
+            yield from _indented(iter(_said(said.popleft())))
         yield from _indented(_step(step))
+    for message in said:
+        yield from _indented(iter(_said(message)))
 
 
 def _step(step: Step) -> Iterator[str]:
@@ -116,7 +143,7 @@ def _outcome(part: ToolPart) -> str:
         return f" -> {_json(part.output)}" + (" (preliminary)" if part.preliminary else "")
     if part.state == "output-error":
         return f" failed: {part.error}"
-    return {"output-denied": " denied", "approval-requested": " awaits approval"}.get(part.state, "")
+    return _OUTCOMES.get(part.state, "")
 
 
 def _remarks(status: Status, missing: int) -> str:

@@ -233,3 +233,10 @@ def test_alternatives_of_an_unknown_message_are_none():
     chat = Chat()
     chat.turn(1)
     assert chat.session.siblings("u9") == ()
+
+
+def test_what_is_hidden_is_named():
+    chat = Chat()
+    chat.turn(1)
+    chat.say("u1b", fork_of="u1")
+    assert chat.session.hidden == {"u1", "r1"}

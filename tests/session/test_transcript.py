@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from temporal_ably._session.model import Attempt, Message, Run, Session, Step
+from temporal_ably._session.model import Attempt, Input, Message, Run, Session, Step
 from temporal_ably._session.parts import (
     DataPart,
     FilePart,
@@ -18,6 +18,7 @@ from temporal_ably._session.parts import (
 )
 from temporal_ably._session.transcript import transcript
 from temporal_ably._wire.events import Run as RunEvent
+from tests.session.chat import Chat, data, file
 from tests.session.recording import BEGIN, Recording
 
 
@@ -106,6 +107,7 @@ CALL = ToolPart("1", "c1", "search", "input-available", values={"input": {"q": "
         ),
         (ToolPart("1", "c1", "search", "output-denied"), "tool search denied"),
         (ToolPart("1", "c1", "search", "approval-requested"), "tool search awaits approval"),
+        (ToolPart("1", "c1", "search", "approval-responded"), "tool search approved"),
         (FilePart("1", "image/png", "https://a"), "file image/png https://a"),
         (SourceUrlPart("1", "s", "https://a"), "source https://a"),
         (SourceUrlPart("1", "s", "https://a", "A"), 'source https://a "A"'),
@@ -134,6 +136,47 @@ def test_only_that_step_start_is_left_out_which_begins_a_message():
         "      message 2",
         '        text "c"',
     ]
+
+
+def test_a_conversation_as_a_picture():
+    chat = Chat()
+    chat.say("u1", "Where", file("https://a", "image/png"))
+    answer = chat.open("r1", "u1").message("Let me see.")
+    chat.say("s1", "Quick!", run="r1")
+    answer.begin(":0:2").call(ask=True).suspend()
+    chat.say("s2", data("mode", 1), run="r1")
+    assert transcript(chat.session)[2:] == [
+        "run r1 suspended",
+        "  step :0:1",
+        "    attempt 1 open",
+        '      text "Let me see."',
+        '  user alice "Quick!"',
+        "  step :0:2",
+        "    attempt 1 open",
+        '      tool search {"q":"a"} awaits approval',
+        "  user alice data-mode d 1",
+    ]
+    chat.approve("r1.2", "r1")
+    answer.resume("r1.2", "again").message("There.").end()
+    chat.say("u1b", "Where is it?", fork_of="u1")
+    chat.open("r2", "u1b")
+    lines = transcript(chat.session)
+    assert lines[:3] == ['user alice "Where" (hidden)', "  file image/png https://a", "run r1 complete (hidden)"]
+    assert lines[9] == '      tool search {"q":"a"} approved'
+    assert lines[11:] == [
+        "  step again:0:1",
+        "    attempt 1 open",
+        '      text "There."',
+        'user alice "Where is it?"',
+        "run r2 open",
+        "  step :0:1",
+        "    attempt 1 open",
+    ]
+
+
+def test_a_message_of_nobody_that_is_empty():
+    said = Message("u", "1", "u", role="user")
+    assert transcript(Session((), (Input("u", "e", "message", "1", message=said),))) == ["user"]
 
 
 def test_an_empty_session_is_no_lines():
