@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from temporal_ably.envelope import Envelope
 
 _VERSION = attrgetter("version")
+# A text may grow for hours.
+_LONG = 16
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,20 @@ class Record:
         if not self._tail or delivery.version > self._tail[-1].version:
             self._tail.append(delivery)
             self._text += _text(delivery)
+            if self._base is not None and len(self._tail) > _LONG and delivery.length == len(self._text):
+                self._absorb(delivery)
             return self._base is not None
         if any(each.version == delivery.version for each in self._tail):
             return False
         insort(self._tail, delivery, key=_VERSION)
         self._rebuild()
         return self._base is not None
+
+    def _absorb(self, last: Envelope) -> None:
+        """Keep the text in place of the deliveries that brought it; by its length none of them is missing."""
+        part = last.part and last.part.model_copy(update={"text": self._text})
+        self._base = last.model_copy(update={"action": "update", "part": part})
+        self._tail.clear()
 
     def _rebuild(self) -> None:
         whole = [self._base] if self._base is not None else []

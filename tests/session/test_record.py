@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from temporal_ably._session.places import Place
 from temporal_ably._session.record import Record
@@ -76,6 +80,50 @@ def test_a_deleted_message_is_gone_and_later_appends_do_not_bring_it_back():
     for delivery in (CREATE, A, _delivery(5, "delete", ""), _delivery(6, "append", "D")):
         record.apply(delivery)
     assert (record.entry, record.place) == (None, None)
+
+
+def _grown(count: int, *, told: bool = True) -> list[Envelope]:
+    return [_delivery(place + 1, "append", "x", place if told else None) for place in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("missing", [None, 7])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_text_that_grows_for_long_is_kept_as_a_text_where_nothing_of_it_is_missing(
+    missing: int | None,
+    told: bool,  # noqa: FBT001
+):
+    appends = _grown(100, told=told)
+    late = [] if missing is None else [appends.pop(missing)]
+    record = Record()
+    for delivery in [CREATE, *appends, appends[3]]:
+        record.apply(delivery)
+    kept = len(record._tail)
+    assert kept < 20 if told and not late else kept == len(appends)
+    for delivery in late:
+        assert record.apply(delivery)
+    entry = record.entry
+    assert entry is not None
+    assert (entry.text, entry.missing, entry.envelope.version) == ("x" * 100, 0, appends[-1].version)
+    assert entry.envelope.part is not None
+    assert (entry.envelope.part.kind, entry.envelope.part.status) == ("text", "streaming")
+    assert not any(record.apply(delivery) for delivery in appends)
+    assert record.apply(_delivery(200, "append", "y", 101))
+    assert record.entry is not None
+    assert record.entry.text == "x" * 100 + "y"
+
+
+@given(st.permutations(range(40)), st.lists(st.integers(0, 39)), st.integers(0, 40))
+def test_the_order_and_number_of_many_deliveries_do_not_matter(order: list[int], again: list[int], created: int):
+    words = [f"{place} " for place in range(40)]
+    lengths = list(accumulate(map(len, words)))
+    appends = [_delivery(place + 2, "append", words[place], lengths[place]) for place in range(40)]
+    # Mostly in order, as deliveries come.
+    heard = [appends[place] for place in sorted(order, key=lambda place: place + order[place] // 8)]
+    record = Record()
+    for delivery in [*heard[:created], CREATE, *heard[created:], *(appends[place] for place in again)]:
+        record.apply(delivery)
+    assert record.entry is not None
+    assert (record.entry.text, record.entry.missing) == ("".join(words), 0)
 
 
 def test_characters_that_have_not_arrived_are_counted_once_a_later_length_is_known():
