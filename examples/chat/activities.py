@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from examples.chat.seam import conversation
 from examples.chat.workflows import Brief
-from temporal_ably import streaming
+from temporal_ably import current_stream, streaming
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
 
 MAX_TOKENS = 160
+MEMORY = 3000
+"""Characters of the conversation that the model is told: a small one holds no more."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,9 @@ class Agent:
 
 async def prompt(brief: Brief) -> list[ChatCompletionMessageParam]:
     """Put together what the model is told: its role, the conversation so far, what others have found."""
-    said = await conversation()
+    said = await current_stream().conversation(messages=10, characters=MEMORY)
     notes: list[ChatCompletionMessageParam] = [{"role": "user", "content": note} for note in brief.notes]
-    return [{"role": "system", "content": brief.role}, *said.openai(), *notes]
+    return [{"role": "system", "content": brief.role}, *said.to_openai(), *notes]
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the library does not have yet: `temporal_ably.client_token`, `current_stream().conversation()`."""
+"""What the library does not have yet: `temporal_ably.client_token`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from temporal_ably.server.auth import Key, create_jwt
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from openai.types.chat import ChatCompletionMessageParam
-
     from temporal_ably import AblySettings
 
 
@@ -20,16 +18,3 @@ def client_token(session: str, *, client_id: str, ttl: timedelta, settings: Ably
     key = Key.parse(settings.api_key.get_secret_value() if settings.api_key else "")
     capability = {session: ["subscribe", "publish", "history", "presence"]}
     return create_jwt(key, int(time.time() * 1000), int(ttl.total_seconds() * 1000), client_id, capability)
-
-
-class Conversation:
-    """What was said."""
-
-    def openai(self) -> list[ChatCompletionMessageParam]:
-        """Give it as OpenAI's messages."""
-        return [{"role": "user", "content": "Tell me something interesting."}]
-
-
-async def conversation() -> Conversation:
-    """Read what was said."""
-    return Conversation()

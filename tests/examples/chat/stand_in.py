@@ -33,7 +33,8 @@ class Call:
     @property
     def question(self) -> str:
         """What the user said last."""
-        return next(message["content"] for message in reversed(self.messages) if message["role"] == "user")
+        said = (message["content"] for message in reversed(self.messages) if message["role"] == "user")
+        return next(said, "")
 
 
 @dataclass

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.end_to_end.stage import new_name
+from tests.examples.chat.saying import say
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -28,15 +29,16 @@ async def started(http: ClientSession, asked: dict[str, object]) -> str:
         return (await response.json())["workflowId"]
 
 
-async def test_a_post_starts_the_workflow_that_answers(chat: Chat, http: ClientSession) -> None:
-    asked = body()
+async def test_a_post_starts_the_workflow_that_answers(chat: Chat, http: ClientSession, model: StandIn) -> None:
+    asked = await say(http, chat.ably, "api", "Hello")
     workflow_id = await started(http, asked)
     assert workflow_id == f"chat-api-{asked['inputEventId']}"
-    assert await chat.temporal.get_workflow_handle(workflow_id).result()
+    assert await chat.temporal.get_workflow_handle(workflow_id).result() == model.calls[0].text
+    assert model.calls[0].question == "Hello"
 
 
 async def test_a_post_that_is_sent_again_starts_nothing(chat: Chat, http: ClientSession, model: StandIn) -> None:
-    asked = body()
+    asked = await say(http, chat.ably, "api", "Hello")
     first = await started(http, asked)
     assert await started(http, asked) == first
     await chat.temporal.get_workflow_handle(first).result()
@@ -47,7 +49,7 @@ async def test_a_post_that_is_sent_again_starts_nothing(chat: Chat, http: Client
 async def test_the_team_is_three_child_workflows_and_one_that_sums_up(
     chat: Chat, http: ClientSession, model: StandIn
 ) -> None:
-    workflow_id = await started(http, body(mode="team"))
+    workflow_id = await started(http, await say(http, chat.ably, "api", "Hello") | {"mode": "team"})
     result = await chat.temporal.get_workflow_handle(workflow_id).result()
     said = [call.text for call in model.calls]
     assert result == said[3]
