@@ -73,6 +73,7 @@ class SessionReader:
         self._error: BaseException | None = None
         # Of the engine's loop.
         self._feed: Feed | None = None
+        self._missed: list[Envelope] = []
         self._following: asyncio.Task[None] | None = None
 
     # What is read.
@@ -85,7 +86,7 @@ class SessionReader:
 
     @property
     def live(self) -> bool:
-        """Whether the session is followed live; while Ably is out of reach it may lag behind."""
+        """Whether the session is followed live; while Ably is out of reach it stays as it was."""
         return self._feed is not None and self._feed.live
 
     async def changes(self) -> AsyncGenerator[Session, None]:
@@ -179,7 +180,7 @@ class SessionReader:
 
         def note() -> None:
             began.set()
-            self._note_change()
+            self._catch_up()
 
         self._feed = Feed(self._channel, self._connect, self._take, note)
         self._following = asyncio.ensure_future(self._feed.run())
@@ -203,8 +204,25 @@ class SessionReader:
             self._note_change()
 
     def _take(self, stored: Stored) -> None:
-        if _take(self._fold, self._lock, self._channel, stored):
+        envelope = _read(stored, self._channel)
+        if envelope is None or self._feed is None:
+            return
+        if not self._feed.live:
+            self._missed.append(envelope)
+            return
+        with self._lock:
+            changed = self._fold.apply(envelope)
+        if changed:
             self._note_change()
+
+    def _catch_up(self) -> None:
+        # All at once: of history the newest comes first, and no end of a run was ever there without its text.
+        missed, self._missed = self._missed, []
+        if self._feed is not None and self._feed.live:
+            with self._lock:
+                for envelope in missed:
+                    self._fold.apply(envelope)
+        self._note_change()
 
     def _note_change(self) -> None:
         with self._lock:
@@ -250,10 +268,12 @@ async def read_session(
         SettingsError: if a setting or argument is missing or wrong; the text names it.
     """
     connect = _connector(settings, auth_callback, recorder, overrides)
-    fold, lock = Fold(agent_client_id="" if recorder is not None else agent_client_id), threading.Lock()
+    fold = Fold(agent_client_id="" if recorder is not None else agent_client_id)
 
     def take(stored: Stored) -> None:
-        _take(fold, lock, channel, stored)
+        envelope = _read(stored, channel)
+        if envelope is not None:
+            fold.apply(envelope)
 
     async def read() -> Session:
         connection = connect()
@@ -266,13 +286,11 @@ async def read_session(
     return await asyncio.wrap_future(engine().submit(read()))
 
 
-def _take(fold: Fold, lock: threading.Lock, channel: str, stored: Stored) -> bool:
+def _read(stored: Stored, channel: str) -> Envelope | None:
     try:
-        envelope = Envelope.of(stored, channel=channel)
+        return Envelope.of(stored, channel=channel)
     except DecodeError:
-        return False  # Whatever else is published to the channel.
-    with lock:
-        return fold.apply(envelope)
+        return None  # Whatever else is published to the channel.
 
 
 def _connector(

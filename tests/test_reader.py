@@ -225,6 +225,34 @@ async def test_reader_that_is_out_of_reach_says_so_keeps_what_it_has_and_comes_b
             await within(reader.until(has_text("b")))
 
 
+async def test_what_was_missed_shows_all_at_once(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """History comes newest first; the end of a run is never shown without what came before it."""
+    gate, genuine = threading.Event(), RealtimeConnection.open
+
+    async def gated(connection: RealtimeConnection) -> None:
+        await asyncio.to_thread(gate.wait, WAIT_S)
+        await genuine(connection)
+
+    words = [f"{number} " for number in range(50)]
+    async with agent(server) as connection, SessionReader(CHANNEL) as reader:
+        monkeypatch.setattr(RealtimeConnection, "open", gated)
+        monkeypatch.setattr("temporal_ably._transport.feed._BATCH", 1)
+        drop_readers(server)
+        await within(reader.until(lambda _: not reader.live))
+        writer = Writer(connection, CHANNEL)
+        await writer.begin()
+        await writer.say(*words)
+        await writer.end()
+        await end_run(connection, CHANNEL)
+        gate.set()
+        seen: list[str] = []
+        async for session in reader.changes():
+            seen += [f"{run.text}{run.ended}" for run in session.runs]
+            if seen:
+                break
+    assert seen == ["".join(words) + "complete"]
+
+
 # Whom it believes.
 
 
