@@ -29,7 +29,12 @@ class Place(NamedTuple):
 
 
 def place_of(envelope: Envelope) -> Place | None:
-    """Give the place of a message, ``None`` where it has none: it says nothing, or only asks a run to stop."""
+    """Give the place of a message, ``None`` where it has none.
+
+    It has none where it says nothing, only asks a run to stop, or is for who is connected: it is not in history.
+    """
+    if envelope.part is not None and envelope.part.ephemeral:
+        return None
     if envelope.event == "input":
         return _place_of_input(envelope)
     if envelope.event == "cancel" or not envelope.session_run:

@@ -7,7 +7,7 @@ from temporal_ably.envelope import Envelope, EnvelopePart
 
 
 def message(event: str, kind: str = "", **facts: str) -> Envelope:
-    part = EnvelopePart(kind=kind) if kind else None
+    part = EnvelopePart(kind=kind, ephemeral=kind == "data-passing") if kind else None
     return Envelope.model_validate(
         {"channel": "c", "serial": "1", "version": "1", "action": "create", "event": event, "part": part, **facts}
     )
@@ -22,6 +22,7 @@ def said(kind: str, role: str = "user", **facts: str) -> Envelope:
     [
         (message("run-start", session_run="r"), Place("run", "r")),
         (message("part", "text", session_run="r", message_id="m"), Place("run", "r")),
+        (message("part", "data-passing", session_run="r", message_id="m"), None),
         (message("step-paused", session_run="r"), Place("run", "r")),
         (message("part", "text", message_id="m"), None),
         (message("cancel", session_run="r"), None),
