@@ -181,6 +181,20 @@ async def test_channel_that_ably_detaches_is_attached_again(
     await inbox.wait(messages=1)
 
 
+async def test_token_that_is_renewed_makes_no_gap(server: LocalServer, inbox: Inbox) -> None:
+    connection = await opened(server, {"*": ["*"]})
+    await connection.subscribe(CHANNEL, inbox.take, inbox.note_gap)
+    (accepted,) = server._hub.connections
+    before = accepted.attachments[CHANNEL]
+    await tell(server, {"action": 17})
+    await server.wait_for(lambda _: accepted.attachments.get(CHANNEL) is not before)
+    await publish_elsewhere(server)
+    await inbox.wait(messages=1)
+    assert inbox.gaps == 0
+    assert not connection.lost.done()
+    await connection.close()
+
+
 async def test_channel_that_fails_is_a_lost_connection(
     server: LocalServer, connection: RealtimeConnection, inbox: Inbox
 ) -> None:
