@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from temporal_ably._temporal.interceptor import AblyInterceptor, session_name
     from temporal_ably._temporal.invocation import Invocation
     from temporal_ably._temporal.plugin import AblyPlugin
+    from temporal_ably._temporal.reconcile import reconcile
+    from temporal_ably._temporal.reconciliation import ReconciledRun, Reconciliation
     from temporal_ably._temporal.stream import ActivityStream
     from temporal_ably._temporal.streaming import current_stream, streaming
     from temporal_ably._temporal.turns import turn
@@ -51,6 +53,8 @@ __all__ = [
     "Message",
     "MessageTooLargeError",
     "PublishError",
+    "ReconciledRun",
+    "Reconciliation",
     "Session",
     "SessionReader",
     "SettingsError",
@@ -59,6 +63,7 @@ __all__ = [
     "current_stream",
     "durable_session",
     "read_session",
+    "reconcile",
     "session_name",
     "streaming",
     "turn",
@@ -74,11 +79,14 @@ _HOMES = {
     "Envelope": "temporal_ably.envelope",
     "Invocation": "temporal_ably._temporal.invocation",
     "Message": "temporal_ably._session.model",
+    "ReconciledRun": "temporal_ably._temporal.reconciliation",
+    "Reconciliation": "temporal_ably._temporal.reconciliation",
     "Session": "temporal_ably._session.model",
     "SessionReader": "temporal_ably.reader",
     "current_stream": "temporal_ably._temporal.streaming",
     "durable_session": "temporal_ably._temporal.durable_session",
     "read_session": "temporal_ably.reader",
+    "reconcile": "temporal_ably._temporal.reconcile",
     "session_name": "temporal_ably._temporal.interceptor",
     "streaming": "temporal_ably._temporal.streaming",
     "turn": "temporal_ably._temporal.turns",

@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import Mock
@@ -11,10 +12,12 @@ from unittest.mock import Mock
 import httpx
 import pytest
 
+from temporal_ably import ReconciledRun, Reconciliation, cli
 from temporal_ably.cli import main
 from temporal_ably.demo import app
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Generator
 
 
@@ -72,6 +75,39 @@ def test_a_broken_import_of_our_own_is_not_taken_for_a_missing_extra(monkeypatch
     monkeypatch.delattr("temporal_ably.demo.app")
     with pytest.raises(ModuleNotFoundError, match="app"):
         main(["demo"])
+
+
+def test_reconcile_hands_its_options_on_and_gives_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    given: list[tuple[object, ...]] = []
+
+    async def reconciled(arguments: argparse.Namespace) -> Reconciliation:
+        found = (arguments.sessions, arguments.query, arguments.dry_run, arguments.missing_after, arguments.grace)
+        given.append(found)
+        ended = ReconciledRun("ai:x", "run", "wf", "wf-run", "ended", "error")
+        return Reconciliation((ended,), channels=1, dry_run=arguments.dry_run)
+
+    monkeypatch.setattr(cli, "_reconciled", reconciled)
+    assert main(["reconcile", "ai:x", "ai:y"]) == 0
+    assert main(["reconcile", "--query", "Q", "--dry-run", "--missing-after", "1.5d", "--grace", "0s"]) == 3
+    assert given == [
+        (["ai:x", "ai:y"], None, False, None, timedelta(minutes=1)),
+        ([], "Q", True, timedelta(hours=36), timedelta(0)),
+    ]
+    assert capsys.readouterr().out.count("1 session, 1 open run") == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [([], "name a SESSION, or give a --query"), (["ai:x", "--grace", "soon"], "'soon' is no time; give a number and")],
+)
+def test_reconcile_without_anything_to_look_at_or_with_a_wrong_time_is_refused(
+    words: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit):
+        main(["reconcile", *words])
+    assert complaint in capsys.readouterr().err
 
 
 @pytest.fixture

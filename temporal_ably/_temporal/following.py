@@ -77,7 +77,8 @@ class Owned:
 class Closed:
     """How a run of the owner ended: with a reason, or in a following run.
 
-    ``retried`` names the runs on the way to this end that Temporal started to retry another.
+    ``retried`` names the runs on the way to this end that Temporal started to retry another. ``at_us`` is when,
+    in microseconds since the epoch, 0 where the server does not tell.
     """
 
     reason: RunReason = "complete"
@@ -85,6 +86,7 @@ class Closed:
     error: str | None = None
     terminated: bool = False
     retried: tuple[str, ...] = ()
+    at_us: int = 0
 
 
 def read_close(event: HistoryEvent) -> Closed | None:
@@ -147,7 +149,7 @@ async def follow(client: Client, owned: Owned, *, wait: bool) -> Closed | None:
     if not owned.update:
         return await _follow_chain(client, owned, wait=wait)
     # An update ends by itself, or with its workflow.
-    looks = [asyncio.ensure_future(look(client, owned, wait=wait)) for look in (_follow_update, _follow_chain)]
+    looks = [asyncio.ensure_future(look(client, owned, wait=wait)) for look in (follow_update, _follow_chain)]
     try:
         for look in asyncio.as_completed(looks):
             closed = await look
@@ -160,7 +162,12 @@ async def follow(client: Client, owned: Owned, *, wait: bool) -> Closed | None:
         await asyncio.gather(*looks, return_exceptions=True)
 
 
-async def _follow_update(client: Client, owned: Owned, *, wait: bool) -> Closed | None:
+async def follow_update(client: Client, owned: Owned, *, wait: bool) -> Closed | None:
+    """Find how the update that a run is a turn of ended, ``None`` while it goes on or if there is none.
+
+    Raises:
+        RPCError: if the server does not say.
+    """
     workflow = client.get_workflow_handle(owned.owner_id, run_id=owned.owner_run_id)
     update = workflow.get_update_handle(owned.update)
     try:
@@ -223,9 +230,10 @@ async def _close_of(client: Client, workflow_id: str, run_id: str, *, wait: bool
         wait_new_event=True, event_filter_type=WorkflowHistoryEventFilterType.CLOSE_EVENT, skip_archival=True
     )
     async for event in events:
-        closed = read_close(event if not _is_stand_in(event) else await _last_event(client, workflow_id, run_id))
+        last = event if not _is_stand_in(event) else await _last_event(client, workflow_id, run_id)
+        closed = read_close(last)
         if closed is not None:
-            return closed
+            return replace(closed, at_us=last.event_time.ToMicroseconds())
     return None
 
 

@@ -61,16 +61,28 @@ class Workers:
         self._environment = {**os.environ, **stage.environment, **environment}
         self._started: list[WorkerProcess] = []
 
-    async def start(self, *activities: Callable[..., object], grace_s: float = 0) -> WorkerProcess:
-        """Start a worker that serves `Ask` and activities; it works a second or so later.
+    async def start(
+        self,
+        *activities: Callable[..., object],
+        grace_s: float = 0,
+        workflow: type | None = None,
+        linger: bool = False,
+    ) -> WorkerProcess:
+        """Start a worker that serves a workflow and activities; it works a second or so later.
 
         Args:
             activities: functions at the top level of one module.
             grace_s: its graceful shutdown timeout, in seconds.
+            workflow: what it serves in place of `Ask`.
+            linger: whether it stops at a checkpoint when an activity is over; see `lingering`.
         """
         target = self._stage.client.service_client.config.target_host
         names = [activity.__name__ for activity in activities]
         arguments = [target, self._stage.name, activities[0].__module__, *names, "--grace", str(grace_s)]
+        if workflow is not None:
+            arguments += ["--workflow", f"{workflow.__module__}:{workflow.__name__}"]
+        if linger:
+            arguments.append("--linger")
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.end_to_end.worker_process", *arguments), cwd=ROOT, env=self._environment
         )

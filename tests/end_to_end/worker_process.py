@@ -1,6 +1,7 @@
 """A worker in a process of its own, for stories in which a process dies, stops or is shut down.
 
-It serves the workflow `Ask` and the activities named on its command line; the settings come from the environment.
+It serves a workflow, `Ask` unless told otherwise, and the activities named on its command line; the settings come from
+the environment.
 SIGTERM shuts it down as a deployment does: the worker first, then what it holds is published.
 """
 
@@ -17,7 +18,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from temporal_ably import AblyInterceptor
-from tests.end_to_end.ask import Ask
+from tests.end_to_end.lingering import Lingering
 from tests.end_to_end.mix import Mix
 from tests.end_to_end.stage import HEARTBEAT_THROTTLE
 
@@ -29,12 +30,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("module")
     parser.add_argument("activities", nargs="+")
     parser.add_argument("--grace", type=float, default=0)
+    parser.add_argument("--workflow", default="tests.end_to_end.ask:Ask")
+    parser.add_argument("--linger", action="store_true")
     return parser.parse_args()
 
 
 async def main() -> None:
     arguments = _arguments()
     module = importlib.import_module(arguments.module)
+    home, _, workflow = arguments.workflow.partition(":")
     asked_to_stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked_to_stop.set)
     with ThreadPoolExecutor(2) as executor:
@@ -43,10 +47,10 @@ async def main() -> None:
             Worker(
                 await Client.connect(arguments.address),
                 task_queue=arguments.task_queue,
-                workflows=[Ask],
+                workflows=[getattr(importlib.import_module(home), workflow)],
                 activities=[getattr(module, name) for name in arguments.activities],
                 activity_executor=executor,
-                interceptors=[ably, Mix()],
+                interceptors=[*([Lingering()] if arguments.linger else []), ably, Mix()],
                 graceful_shutdown_timeout=timedelta(seconds=arguments.grace),
                 max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
                 # One at a time: who is stuck in a first attempt cannot take the second, too.
