@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from temporal_ably._temporal.following import Closed, Owned, follow, follow_update
@@ -59,14 +60,23 @@ async def how_ended(client: Client, unfinished: Unfinished, channel: str) -> Clo
     tick = _tick(unfinished.run.id, chain)
     if tick is not None:
         return await _tick_ended(client, replace(owned, owner_run_id=tick), latest)
+    if not latest.HasField("close_time"):
+        return await _turn_ended(client, owned, tagged)
     return await _chain_ended(client, owned, latest, known=tagged is not None)
+
+
+async def _turn_ended(client: Client, owned: Owned, tagged: WorkflowExecutionInfo | None) -> Closed | None:
+    turn = _turn(owned)
+    if not turn:
+        return None
+    # It may be an update, which ends by itself. No turn goes on in what continues as new.
+    closed = await follow_update(client, replace(owned, update=turn), wait=False)
+    continued = tagged is not None and tagged.status == WorkflowExecutionStatus.CONTINUED_AS_NEW
+    return closed or (await follow(client, replace(owned, chain=None), wait=False) if continued else None)
 
 
 async def _chain_ended(client: Client, owned: Owned, latest: WorkflowExecutionInfo, *, known: bool) -> Closed | None:
     current = replace(owned, owner_run_id=latest.execution.run_id)
-    if not latest.HasField("close_time"):
-        update = _update(owned)
-        return await follow_update(client, replace(owned, update=update), wait=False) if update else None
     # A reset puts another run in the place of one that had ended: the last word is the latest run's.
     closed = await follow(client, current, wait=False)
     if closed is None or not known or owned.owner_run_id == current.owner_run_id:
@@ -120,8 +130,8 @@ def _tick(run: str, chain: str) -> str | None:
     return tick if head == chain and _RUN_ID.fullmatch(tick) else None
 
 
-def _update(owned: Owned) -> str:
-    """Give the id of the update that a run may be a turn of, empty where it is none for sure."""
+def _turn(owned: Owned) -> str:
+    """Name the turn that a run is, which is the id of its update if it is one; empty where it is none."""
     head, _, turn = owned.run.id.partition("/")
     is_turn = head == owned.chain and turn and "/" not in turn and not _RESET.fullmatch(turn)
     return unquote(turn) if is_turn else ""

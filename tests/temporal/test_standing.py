@@ -246,3 +246,13 @@ async def test_turn_that_is_an_update_ends_with_it_or_with_its_workflow(lives: L
         pass
     assert await lives.stands(turns["stay"]) == "cancelled"
     assert await lives.stands(orphan(handle.id, chain, run=f"{chain}/0.1")) == "cancelled"
+
+
+async def test_turn_ends_where_its_workflow_continues_as_new(lives: Lives) -> None:
+    handle = await lives.begin()
+    chain = first_of(handle)
+    whole, turn = orphan(handle.id, chain), orphan(handle.id, chain, run=f"{chain}/0.1")
+    assert [await lives.stands(each) for each in (whole, turn)] == ["goes on", "goes on"]
+    await lives.tell(handle, "continue")
+    assert [await lives.stands(each) for each in (whole, turn)] == ["goes on", "complete"]
+    await lives.tell(handle, "return")
