@@ -327,7 +327,10 @@ class LocalServer:
         websocket = web.WebSocketResponse(
             compress=False, autoping=False, timeout=_CLOSE_TIMEOUT_S, max_msg_size=_MAX_INBOUND_FRAME
         )
-        await websocket.prepare(request)
+        try:
+            await websocket.prepare(request)
+        except ConnectionError:  # The client is gone before it was answered.
+            return web.Response(status=503)
         if request.transport is None:
             return websocket
         connection = self._hub.connect(dict(request.query), self.now())

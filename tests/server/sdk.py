@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from temporal_ably.server import LocalServer
 
-TIMEOUT_S = 10
+TIMEOUT_S = 30
 AblyException: type[Exception] = ably.AblyException
 
 
@@ -60,7 +60,7 @@ async def realtime(server: LocalServer, *, binary: bool = True, **options: Any) 
 @asynccontextmanager
 async def unconnected(server: LocalServer, *, binary: bool = True, **options: Any) -> AsyncGenerator[Any]:
     """Start a realtime client."""
-    credentials = {} if {"token", "auth_callback", "key"} & options.keys() else {"key": server.key}
+    credentials = {} if {"token", "token_details", "auth_callback", "key"} & options.keys() else {"key": server.key}
     settings: dict[str, Any] = {"endpoint": server.endpoint, "tls": False, "use_binary_protocol": binary}
     client: Any = ably.AblyRealtime(**settings, **credentials, **options)
     try:
@@ -70,11 +70,14 @@ async def unconnected(server: LocalServer, *, binary: bool = True, **options: An
 
 
 @asynccontextmanager
-async def rest(server: LocalServer, *, binary: bool = True, token: str | None = None) -> AsyncGenerator[Any]:
-    """Make a REST client; it takes a token only, since the SDK refuses a key without TLS."""
+async def rest(
+    server: LocalServer, *, binary: bool = True, token: str | None = None, **options: Any
+) -> AsyncGenerator[Any]:
+    """Make a REST client; it takes no key, since the SDK refuses one without TLS."""
     host, _, port = server.endpoint.rpartition(":")
     settings: dict[str, Any] = {"endpoint": host, "port": int(port), "tls": False, "use_binary_protocol": binary}
-    client: Any = ably.AblyRest(**settings, token=token or server.token("alice"))
+    credentials = {} if "auth_callback" in options else {"token": token or server.token("alice")}
+    client: Any = ably.AblyRest(**settings, **credentials, **options)
     async with client:
         yield client
 

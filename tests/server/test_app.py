@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
 import socket
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -225,6 +226,17 @@ class TestCredentials:
             await publish(client.channels.get("ai:wf"), "a")
         assert lifetimes == []
 
+    async def test_the_key_may_as_much_as_it_is_given(self) -> None:
+        async with LocalServer(capability={"ai:*": ["publish"]}) as server, realtime(server) as client:
+            serial = await publish(client.channels.get("ai:wf"), "a")
+            for action in (
+                append(client.channels.get("ai:wf"), serial, "b"),
+                publish(client.channels.get("other"), "a"),
+            ):
+                with pytest.raises(AblyException) as caught:
+                    await action
+                assert error_of(caught) == (40160, 401)
+
     async def test_default_key_is_the_documented_one(self, server: LocalServer) -> None:
         assert server.key == DEVELOPMENT_KEY
         with pytest.raises(ValueError, match="appId"):
@@ -374,7 +386,13 @@ class TestSockets:
 
     @pytest.mark.parametrize(
         ("method", "path", "status"),
-        [("OPTIONS", "/channels/ai%3Awf/messages", 204), ("GET", "/time", 200), ("GET", "/nowhere", 404)],
+        [
+            ("OPTIONS", "/channels/ai%3Awf/messages", 204),
+            ("GET", "/time", 200),
+            ("GET", "/nowhere", 404),
+            ("GET", "/channels/ai%3Awf/messages", 401),
+            ("POST", "/keys/local.dev/requestToken", 400),
+        ],
     )
     async def test_a_page_of_a_welcome_origin_may_read_every_answer_errors_too(
         self, server: LocalServer, method: str, path: str, status: int
@@ -387,6 +405,16 @@ class TestSockets:
             assert response.status == status
             assert response.headers["Access-Control-Allow-Origin"] == origin
             assert response.headers["Access-Control-Allow-Credentials"] == "true"
+
+    async def test_a_body_that_is_too_large_gets_an_answer_that_a_page_may_read(self, server: LocalServer) -> None:
+        url = f"http://{server.endpoint}/channels/ai%3Awf/messages?key={server.key}"
+        async with (
+            aiohttp.ClientSession(headers={"Origin": "http://localhost:3000"}) as client,
+            client.post(url, data=io.BytesIO(b"x" * (2 * 1024 * 1024 + 1))) as response,
+        ):
+            assert (response.status, response.headers["X-Ably-Errorcode"]) == (413, "40009")
+            assert response.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
+            assert "X-Ably-Errorcode" in response.headers["Access-Control-Expose-Headers"]
 
     async def test_content_type_has_no_charset(self, server: LocalServer) -> None:
         async with aiohttp.ClientSession() as client, client.get(f"http://{server.endpoint}/time") as response:
