@@ -1,12 +1,12 @@
 """A worker whose activity streams. The one line that does it is marked below."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 
 from temporal_ably import AblyInterceptor, streaming
@@ -39,7 +39,7 @@ class Story:
 
 async def main() -> None:
     """Work until interrupted."""
-    client = await Client.connect(**ClientConfig.load_client_connect_config())  # localhost:7233 unless configured
+    client = await Client.connect(os.environ.get("TEMPORAL_ADDRESS", "localhost:7233"))
     async with (
         AblyInterceptor() as ably,
         Worker(
