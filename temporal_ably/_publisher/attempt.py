@@ -22,7 +22,7 @@ from temporal_ably._wire.parts import size_bytes
 from temporal_ably.codec.message import message_metadata, message_start, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from temporal_ably._publisher.plan import Plan
     from temporal_ably._wire.events import Run, StepReason
@@ -66,6 +66,7 @@ class Attempt:
         self._by_key: dict[int, Stream] = {}
         self._parts: dict[int, int] = {}
         self._metadata: dict[int, dict[str, Json]] = {}
+        self._heeds: dict[int, tuple[str, ...]] = {}
 
     def hold(self) -> None:
         """Send nothing until ``release``: the run it belongs to is not known for sure."""
@@ -118,6 +119,11 @@ class Attempt:
             part = message_metadata(metadata)
             if not (self._queue and self._queue[-1].renew(message, part)):
                 self._join(message, part, now)
+
+    def heed(self, message: int, steers: Iterable[str], now: float) -> None:
+        """Say that the ``message``-th message, of which nothing is there yet, heeds what users said meanwhile."""
+        del now
+        self._heeds[message] = (*self._heeds.get(message, ()), *steers)
 
     def open_part(self, key: int, message: int, part: Streamed, now: float) -> None:
         """Begin a streamed part of the ``message``-th message, known as ``key`` from now on."""
@@ -291,10 +297,10 @@ class Attempt:
             what.sent()
             if what.stream is not None:
                 what.stream.sent(what.stream.move(), now)
-            return messages.creation(self.plan, self.serial, what)
+            return messages.creation(self.plan, self.serial, what, self._heeds)
         move = what.move()
         what.sent(move, now)
-        return messages.change(self.plan, self.serial, what, move)
+        return messages.change(self.plan, self.serial, what, move, self._heeds)
 
     def acked(self, ticket: Ticket, serials: tuple[str, ...], now: float) -> None:
         """Note success. ``serials``: one a message."""

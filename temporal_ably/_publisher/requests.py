@@ -9,11 +9,14 @@ means), ``run-steer-tracker.ts``, ``steer-coordinator.ts``.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from temporal_ably._dialect import ait08
 from temporal_ably._publisher.recall import event_of
+from temporal_ably._session.conversation import Conversation
+from temporal_ably._session.fold import Fold
 from temporal_ably._wire.events import (
     CancelRequested,
     Event,
@@ -27,6 +30,8 @@ from temporal_ably._wire.events import (
     RunSuspended,
     StepClosed,
 )
+from temporal_ably.envelope import Envelope
+from temporal_ably.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -165,6 +170,15 @@ class Requests:
         """Note that a step of this process heeds what users said; the others are not given it any more."""
         for steer in steers:
             self._heeded.setdefault(steer, set()).add(_base(step))
+
+
+def as_conversation(steers: Iterable[Steer], channel: str) -> Conversation:
+    """Give what users said as chat messages, in the order in which they said it."""
+    fold = Fold()
+    for part in (part for steer in steers for part in steer.parts):
+        with suppress(DecodeError):
+            fold.apply(Envelope.of(part, channel=channel))
+    return Conversation(tuple(each.message for each in fold.session.inputs if each.message is not None))
 
 
 def stopped(stored: Iterable[Stored], run: Run, event_id: str = "") -> bool:

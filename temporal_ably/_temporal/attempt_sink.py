@@ -18,6 +18,7 @@ from temporal_ably._publisher.outcome import Delivery, Outcome
 from temporal_ably._publisher.plan import Plan
 from temporal_ably._publisher.preparation import Wanted
 from temporal_ably._publisher.recollection import Turn
+from temporal_ably._publisher.requests import as_conversation
 from temporal_ably._publisher.telemetry import error_type, telemetry
 from temporal_ably._temporal.fence import Fence
 from temporal_ably._temporal.runtime import Runtime, Shared, owned_by
@@ -26,7 +27,7 @@ from temporal_ably._wire.identity import Binding, Header, render_session, repeat
 from temporal_ably._wire.tags import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from temporalio.client import Client
 
@@ -71,6 +72,7 @@ class AttemptSink:
         self._attempt: Attempt | None = None
         self._account: Account | None = None
         self._touched = False
+        self._heeded: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -138,8 +140,24 @@ class AttemptSink:
             shared.publisher.post(lambda _: shared.open_runs.touch(self._owned.place, cut))
         self._touched = True
 
-    async def conversation(self) -> Conversation:
+    def heed(self, message: int, steers: Sequence[str]) -> None:
+        """Say that a message, of which nothing is there yet, heeds what users said meanwhile."""
+        shared, attempt = self._registered()
+        self._heeded.update(steers)
+        shared.publisher.post(partial(attempt.heed, message, tuple(steers)))
+        shared.publisher.post(lambda _: shared.open_runs.heed(self._owned.place, steers, attempt))
+
+    async def steers(self) -> Conversation:
+        """Give what users have said to the run meanwhile and nothing heeds yet."""
+        shared, attempt = self._registered()
+        asking = shared.open_runs.steers(self._owned.place, attempt)
+        found = await asyncio.wrap_future(shared.publisher.engine.submit(asking))
+        return as_conversation([each for each in found if each.id not in self._heeded], self._binding.session)
+
+    async def conversation(self) -> tuple[Conversation, frozenset[str]]:
         """Give what was said up to the input that the run answers, and since, by the steps before this one.
+
+        With it goes which messages of users the run has still to heed.
 
         Raises:
             HistoryError: if it cannot be read.
@@ -148,9 +166,14 @@ class AttemptSink:
         reading = shared.recollection.session(Turn(bound.session, bound.run, bound.input), self._began)
         session = await asyncio.wrap_future(shared.publisher.engine.submit(reading))
         # In a run that goes on by another workflow, steps are told apart by that.
-        continued = any(each.event_id == bound.input and each.run not in ("", bound.run) for each in session.inputs)
-        step = f"{bound.run}{self._step}" if bound.input and continued else self._step
-        return session.conversation(input_id=bound.input, run_id=bound.run, without_step=step)
+        others = (each.run for each in session.inputs if bound.input and each.event_id == bound.input)
+        run_id = next((run for run in others if run), bound.run)
+        step = self._step if run_id == bound.run else f"{bound.run}{self._step}"
+        found = session.conversation(input_id=bound.input, run_id=bound.run, without_step=step)
+        own = (message for run in session.runs if run.id == run_id for message in run.messages)
+        # Where nobody said anything meanwhile, as nearly always, there is nothing to ask.
+        unheeded = await self.steers() if any(message.role == "user" for message in own) else ()
+        return found, frozenset(message.id for message in unheeded)
 
     def _registered(self, *, traced: bool = True) -> tuple[Shared, Attempt]:
         shared = self._runtime.shared()

@@ -15,6 +15,7 @@ import concurrent.futures
 import itertools
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,15 +23,16 @@ from typing import TYPE_CHECKING
 from temporalio.service import RPCError, RPCStatusCode
 
 from temporal_ably._publisher.reports import report_unexpected
-from temporal_ably._publisher.requests import Requests, stopped
+from temporal_ably._publisher.requests import Requests, Steer, stopped
 from temporal_ably._temporal.cut import Cut
 from temporal_ably.errors import HistoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from temporalio.client import Client
 
+    from temporal_ably._publisher.attempt import Attempt
     from temporal_ably._publisher.publisher import Publisher
     from temporal_ably._temporal.following import Owned
     from temporal_ably._transport.base import Stored
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("temporal_ably")
 
 # So long an attempt that was cut waits for the server to ask for the same.
-_OWNER_S = 10.0
+_OWNER_S = 20.0
+# And so long who asks for steers waits for the history.
+_STEERS_S = 2.0
 _RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
 Place = tuple[str, str]
@@ -47,7 +51,11 @@ Place = tuple[str, str]
 
 @dataclass(eq=False)
 class _OpenRun:
-    """One run. ``until`` is set once it is stopped, as ``time.monotonic()`` has it; ``cut`` once that stopped code."""
+    """One run.
+
+    ``until`` is set once it is stopped, as ``time.monotonic()`` has it; ``cut`` once that stopped code. ``ready`` is
+    set once its channel's history was read, or nobody need wait for that any more.
+    """
 
     owned: Owned
     resumed: int
@@ -61,6 +69,7 @@ class _OpenRun:
     end_listening: Callable[[], None] | None = None
     reading: asyncio.Task[None] | None = None
     unread: bool = False
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def open(self) -> bool:
@@ -191,16 +200,39 @@ class OpenRuns:
                 await self._publisher.history(run.owned.channel, until=run.requests.take)
             except HistoryError as err:
                 logger.debug("%s; what clients ask of run %s is heard live alone", err, run.owned.name)
-                if not err.retryable:
-                    return
-                run.unread = True
+                run.unread = err.retryable
             except Exception as err:  # noqa: BLE001 - nobody awaits it
                 report_unexpected("read what clients ask of a run", err)
-                return
             self._check(run)
             if not run.unread:
+                run.ready.set()
                 return
             await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
+
+    # Steering.
+
+    async def steers(self, place: Place, attempt: Attempt) -> list[Steer]:
+        """Give what users said to a run, so far as no other step heeds it. It waits for the history at first alone.
+
+        Args:
+            place: the run's.
+            attempt: of the step that asks.
+        """
+        run = self._runs.get(place)
+        if run is None:
+            return []
+        if run.end_listening is None:
+            self._listen(run)
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(run.ready.wait(), _STEERS_S)
+        run.ready.set()
+        return run.requests.steers(attempt.plan.step)
+
+    def heed(self, place: Place, steers: Sequence[str], attempt: Attempt) -> None:
+        """Note that an attempt heeds what users said: the other steps of this process need not."""
+        run = self._runs.get(place)
+        if run is not None:
+            run.requests.heed(steers, attempt.plan.step)
 
     # Cancelling.
 

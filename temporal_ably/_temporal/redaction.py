@@ -18,7 +18,7 @@ from temporal_ably.codec.table import Action, Chunk, Close, Extend, Open
 from temporal_ably.codec.vercel import CODEC
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
     from temporal_ably._session.conversation import Conversation
@@ -140,7 +140,15 @@ class RedactingSink:
         """Pass it on."""
         self._sink.touched()
 
-    async def conversation(self) -> Conversation:
+    def heed(self, message: int, steers: Sequence[str]) -> None:
+        """Pass it on."""
+        self._sink.heed(message, steers)
+
+    async def steers(self) -> Conversation:
+        """Pass it on; it is not from here."""
+        return await self._sink.steers()
+
+    async def conversation(self) -> tuple[Conversation, frozenset[str]]:
         """Give it as it is on the channel, where everything was asked about before."""
         return await self._sink.conversation()
 

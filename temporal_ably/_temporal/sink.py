@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from temporal_ably._session.conversation import Conversation
     from temporal_ably._wire.parts import Json, Status, Streamed, Whole
@@ -57,8 +57,16 @@ class Sink(Protocol):
         """Note that the activity asked for its stream."""
         ...
 
-    async def conversation(self) -> Conversation:
-        """Give what was said in the session so far.
+    def heed(self, message: int, steers: Sequence[str]) -> None:
+        """Say that a message, of which nothing is there yet, heeds what users said meanwhile."""
+        ...
+
+    async def steers(self) -> Conversation:
+        """Give what users have said to the run meanwhile and nothing heeds yet."""
+        ...
+
+    async def conversation(self) -> tuple[Conversation, frozenset[str]]:
+        """Give what was said in the session so far, and which messages of users the run has still to heed.
 
         Raises:
             HistoryError: if it cannot be read.
@@ -93,11 +101,18 @@ class Nowhere:
     def touched(self) -> None:
         """Do nothing."""
 
-    async def conversation(self) -> Conversation:
+    def heed(self, message: int, steers: Sequence[str]) -> None:
+        del message, steers
+
+    async def steers(self) -> Conversation:
+        """Nothing was said."""
+        return (await self.conversation())[0]
+
+    async def conversation(self) -> tuple[Conversation, frozenset[str]]:
         """Nothing was said."""
         from temporal_ably._session.conversation import Conversation
 
-        return Conversation()
+        return Conversation(), frozenset()
 
 
 def checked(chunk: object) -> str:

@@ -334,8 +334,9 @@ class ActivityStream:
 
         It is the branch of the conversation that leads to the input that the workflow answers, that input itself, and
         what the run has said since, in earlier steps; not what earlier attempts of this activity wrote. Give it to a
-        model with ``to_openai``, ``to_openai_responses`` or ``to_anthropic``. What looks like an agent's output and
-        was not published under the worker's own ``ABLY_CLIENT_ID`` is left out.
+        model with ``to_openai``, ``to_openai_responses`` or ``to_anthropic``. What users have said to the run meanwhile
+        is there as well, and counts as heeded, as with ``steers``. What looks like an agent's output and was not
+        published under the worker's own ``ABLY_CLIENT_ID`` is left out.
 
         The history is read once a turn, by each worker; later steps and attempts read only what has come since, and
         the same attempt nothing.
@@ -351,8 +352,25 @@ class ActivityStream:
         Raises:
             HistoryError: if it cannot be read: nothing can be answered then, so let it fail the attempt.
         """
-        found = await self._sink.conversation()
-        return found.last(messages=messages, characters=characters)
+        said, unheeded = await self._sink.conversation()
+        found = said.last(messages=messages, characters=characters)
+        self._writer.heed([message.id for message in found if message.id in unheeded])
+        return found
+
+    async def steers(self) -> Conversation:
+        """Give what users have said to this answer since it was last asked, while it goes on.
+
+        To be asked between two calls of a model: whoever says something then has it heeded before the answer ends.
+        Each is given to one activity of the run only. What is streamed from then on stands below it, as a message of
+        its own, and tells the clients that it was heeded; so ask only for what will be heeded. It does not wait for
+        anything to be said.
+
+        Returns:
+            The users' messages, oldest first, mostly none; always none outside an activity.
+        """
+        found = await self._sink.steers()
+        self._writer.heed([message.id for message in found])
+        return found
 
     # Its life.
 

@@ -16,7 +16,7 @@ from temporal_ably._temporal.sink import check_fields, check_input, check_size
 from temporal_ably.errors import EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from temporal_ably._temporal.sink import Sink
     from temporal_ably._wire.parts import Json, Status, Streamed, Whole
@@ -270,6 +270,13 @@ class Writer:
         with self._lock:
             if self._goes_on():
                 self._next_message()
+
+    def heed(self, steers: Sequence[str]) -> None:
+        """Have what follows heed what users said: a message of its own, which stands below their words."""
+        with self._lock:
+            if steers and self._goes_on():
+                self._next_message()
+                self._sink.heed(self._message, steers)
 
     def end(self, *, quietly: bool = False) -> None:
         """Accept nothing more; say so at the next chunk unless told to be quiet."""

@@ -336,3 +336,21 @@ def test_a_step_that_history_knows_replaces_something() -> None:
     assert not it.attempt.plan.replaces
     it.attempt.release(PLAN.run, rewrites=True)
     assert it.attempt.plan.replaces
+
+
+def test_message_that_heeds_words_of_users_says_so_in_all_its_parts_and_no_other_does() -> None:
+    it = opened()
+    it.attempt.close_part(1, {}, "complete", 0.0)
+    for steer in ("s-1", "s-2"):
+        it.attempt.heed(1, [steer], 0.0)
+    it.attempt.open_part(2, 1, TEXT, 0.0)
+    it.flush()
+    it.attempt.text(2, "after", 0.0)
+    it.attempt.finish("complete", 0.0)
+    it.flush()
+    parts = [each for each in it.channel.events() if isinstance(each, PartEmitted | PartText)]
+    assert {(each.message_id, each.steers) for each in parts} == {
+        ("run/:0:1/0", ()),
+        ("run/:0:1/1", ("s-1", "s-2")),
+    }
+    assert {each.text: each.steers for each in it.channel.streams()} == {"hello": (), "after": ("s-1", "s-2")}

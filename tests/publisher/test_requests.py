@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from temporal_ably._dialect import ait08
-from temporal_ably._publisher.requests import Requests, stopped
+from temporal_ably._publisher.requests import Requests, Steer, as_conversation, stopped
 from temporal_ably._transport.base import Stored
 from temporal_ably._wire.events import (
     CancelRequested,
@@ -262,3 +262,22 @@ def test_run_is_stopped_if_a_step_was_cut_after_the_cancel(reason: StepReason, *
 )
 def test_run_was_not_stopped_by_what_had_no_effect_on_it(events: list[Event]) -> None:
     assert not stopped(channel(RunOpened(RUN), *events), RUN)
+
+
+def test_words_of_users_become_chat_messages() -> None:
+    picture = Input(
+        "s-1", "e-s-1", "user", run="run-1", part=Whole("user-message", {"partType": "file", "mediaType": "i/p"}, "u")
+    )
+    stored = channel(steer("s-1", text="look"), picture, steer("s-2"))
+    said = as_conversation(heard(stored).steers(":0:1"), "ai:wf")
+    assert [(message.id, message.role, message.text) for message in said] == [
+        ("s-1", "user", "look"),
+        ("s-2", "user", "shorter"),
+    ]
+    assert [part.as_ui()["type"] for part in said.messages[0].parts] == ["text", "file"]
+
+
+def test_words_that_cannot_be_read_are_left_out() -> None:
+    said = message(1, steer("s-1"))
+    broken = Steer("s-0", (Stored("", said.name, "x", {"ai": {"transport": {}}}),))
+    assert [each.id for each in as_conversation([broken, Steer("s-1", (said,))], "ai:wf")] == ["s-1"]

@@ -11,7 +11,7 @@ from temporal_ably._temporal.stream import ActivityStream
 from temporal_ably._temporal.streaming import reset_current, set_current
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from temporal_ably._wire.parts import Json, Status, Streamed, Whole
 
@@ -24,6 +24,7 @@ class Record:
         self.touches = 0
         self.early = 0
         self.said = Conversation()
+        self.unheeded = frozenset[str]()
 
     def open_early(self) -> None:
         self.early += 1
@@ -53,8 +54,14 @@ class Record:
     def touched(self) -> None:
         self.touches += 1
 
-    async def conversation(self) -> Conversation:
+    def heed(self, message: int, steers: Sequence[str]) -> None:
+        self.events.append(f"heed {' '.join(steers)} in {message}")
+
+    async def steers(self) -> Conversation:
         return self.said
+
+    async def conversation(self) -> tuple[Conversation, frozenset[str]]:
+        return self.said, self.unheeded
 
 
 def _shown(fields: Mapping[str, str]) -> str:

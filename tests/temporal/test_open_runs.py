@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from temporalio.client import Client
 
+    from temporal_ably._publisher.attempt import Attempt
     from temporal_ably._publisher.publisher import Publisher
     from temporal_ably._temporal.cut import Cut
     from temporal_ably._transport.base import Stored
@@ -376,3 +377,50 @@ async def test_bug_in_reading_is_told_and_hurts_nobody(caplog: pytest.LogCapture
     assert any("a bug" in each.getMessage() for each in caplog.records)
     script.publish(CANCEL)
     assert len(cut.calls) == 1
+
+
+# What users say meanwhile.
+
+
+def asking(step: str = ":0:1") -> Attempt:
+    plan = SimpleNamespace(step=step)
+    return cast("Attempt", SimpleNamespace(plan=plan))
+
+
+def words(steer: str) -> Input:
+    return Input(steer, f"e-{steer}", "user", run="run-1", part=Whole("user-message", {"partType": "text"}, "shorter"))
+
+
+async def given(runs: OpenRuns, step: str = ":0:1") -> list[str]:
+    return [each.id for each in await runs.steers(OWNED.place, asking(step))]
+
+
+@pytest.mark.parametrize("mode", ["workflow", "activity", "off"])
+async def test_what_users_say_is_given_whether_it_came_live_or_before(mode: CancelMode) -> None:
+    script = Script(RunOpened(RUN), words("s-1"))
+    runs = runs_of(script, mode)
+    enter(runs, Stopped(), Server())
+    assert await given(runs) == ["s-1"]
+    script.publish(words("s-2"))
+    assert await given(runs) == ["s-1", "s-2"]
+    runs.heed(OWNED.place, ["s-1"], asking())
+    assert await given(runs, ":0:2") == ["s-2"]
+
+
+async def test_who_asks_waits_for_the_history_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script(words("s-1"))
+    script.errors = [HistoryError("away")]
+    runs = runs_of(script)
+    monkeypatch.setattr(module, "_STEERS_S", 0.01)
+    monkeypatch.setattr(module, "_RETRY_S", (60.0,))
+    enter(runs, Stopped(), Server())
+    assert await given(runs) == []
+    script.publish(words("s-2"))
+    monkeypatch.setattr(module, "_STEERS_S", 60.0)
+    assert await given(runs) == ["s-2"]
+
+
+async def test_nothing_is_said_to_a_run_that_is_not_open() -> None:
+    runs = runs_of(Script())
+    assert await given(runs) == []
+    runs.heed(OWNED.place, ["s-1"], asking())

@@ -328,6 +328,16 @@ async def test_conversation_is_kept_within_limits() -> None:
     assert len(await stream.conversation(characters=1)) == 1
 
 
+async def test_what_follows_heeds_the_steers_that_the_conversation_holds() -> None:
+    record = Record()
+    stream = ActivityStream(record)
+    record.said, record.unheeded = _said(3), frozenset({"m0", "m1", "m2", "elsewhere"})
+    stream.text("before")
+    await stream.conversation(messages=2)
+    stream.text("after")
+    assert record.events == ["open 1 in 0", "1 before", "close 1", "heed m1 m2 in 1", "open 2 in 1", "2 after"]
+
+
 async def test_conversation_of_a_stream_that_goes_nowhere_is_empty() -> None:
     assert await ActivityStream(Nowhere()).conversation() == Conversation()
 

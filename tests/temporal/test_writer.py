@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from temporal_ably import EncodeError
-from tests.temporal.record import recorded
+from temporal_ably import ActivityStream, EncodeError
+from temporal_ably._session.conversation import Conversation
+from temporal_ably._session.model import Message
+from temporal_ably._temporal.redaction import RedactingSink
+from temporal_ably._temporal.sink import Nowhere
+from tests.temporal.record import Record, recorded
 
 if TYPE_CHECKING:
     from temporal_ably._wire.parts import Json
@@ -246,3 +250,43 @@ def test_muted_stream_takes_anything_without_a_word(caplog: pytest.LogCaptureFix
         tool.text("b")
     stream.message()
     assert (events, caplog.records) == ([], [])
+
+
+# What users say meanwhile.
+
+
+def said(*steers: str) -> Conversation:
+    return Conversation(tuple(Message(each, each, each, role="user") for each in steers))
+
+
+async def test_what_follows_words_of_a_user_is_a_message_of_its_own_that_heeds_them() -> None:
+    record = Record()
+    stream = ActivityStream(record)
+    stream.text("a")
+    assert await stream.steers() == Conversation()
+    stream.text("b")
+    record.said = said("s-1", "s-2")
+    assert await stream.steers() == record.said
+    stream.text("c")
+    assert record.events == ["open 1 in 0", "1 a", "1 b", "close 1", "heed s-1 s-2 in 1", "open 2 in 1", "2 c"]
+
+
+async def test_message_of_which_nothing_is_there_yet_heeds_them_itself() -> None:
+    record = Record()
+    record.said = said("s-1")
+    stream = ActivityStream(record)
+    await stream.steers()
+    stream.text("a")
+    assert record.events == ["heed s-1 in 0", "open 1 in 0", "1 a"]
+
+
+async def test_nobody_says_anything_to_a_stream_that_goes_nowhere() -> None:
+    assert await ActivityStream(Nowhere()).steers() == Conversation()
+
+
+async def test_words_of_users_are_not_asked_about_and_heeded_all_the_same() -> None:
+    record = Record()
+    record.said = said("s-1")
+    stream = ActivityStream(RedactingSink(record, lambda _: None, "answer"))
+    assert await stream.steers() == record.said
+    assert record.events == ["heed s-1 in 0"]
