@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from temporal_ably._wire.events import Run, RunReason
 
 _GLANCE = timedelta(milliseconds=500)
+_LAST_WORD_S = 2.0
 _TASK_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 _TASK_LIMIT = 60
 
@@ -149,13 +150,16 @@ async def follow(client: Client, owned: Owned, *, wait: bool) -> Closed | None:
     if not owned.update:
         return await _follow_chain(client, owned, wait=wait)
     # An update ends by itself, or with its workflow.
-    looks = [asyncio.ensure_future(look(client, owned, wait=wait)) for look in (follow_update, _follow_chain)]
+    update, chain = looks = [
+        asyncio.ensure_future(look(client, owned, wait=wait)) for look in (follow_update, _follow_chain)
+    ]
     try:
-        for look in asyncio.as_completed(looks):
-            closed = await look
-            if closed is not None:
-                return closed
-        return None
+        await asyncio.wait(looks, return_when=asyncio.FIRST_COMPLETED)
+        if chain.done():
+            # A workflow may end together with an update, whose own end counts.
+            await asyncio.wait({update}, timeout=_LAST_WORD_S)
+        said = await update if update.done() else None
+        return said or await chain
     finally:
         for look in looks:
             look.cancel()
@@ -194,6 +198,9 @@ async def _follow_chain(client: Client, owned: Owned, *, wait: bool) -> Closed |
         if closed is None:
             return None
         following = closed.following
+        if owned.turn and following:
+            # A retry and what continues as new are at no place within it.
+            return replace(closed, following=None)
         if closed.terminated:
             # A reset terminates the run that it replaces and goes on in another of the same chain.
             current = await _current_run(client, owned)

@@ -6,10 +6,10 @@ does is done by the interceptor; without one nothing happens.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, cast
 
 from temporalio import workflow
+from temporalio.exceptions import is_cancelled_exception
 
 from temporal_ably._temporal.failures import is_cut
 from temporal_ably._temporal.invocation import asked_by
@@ -62,13 +62,14 @@ class turn:  # noqa: N801 - it reads as a function, as `asyncio.timeout` does
             )
         self._input_event_id = input_event_id
         self._client_id = client_id
-        self._end: Callable[[RunReason | None], None] | None = None
+        self._identity: Identity | None = None
+        self._ends: list[Callable[[RunReason | None], None]] = []
 
     async def __aenter__(self) -> None:
         """Begin the turn."""
-        identity = workflow_identity()
+        self._identity = identity = workflow_identity()
         if identity is not None:
-            self._end = identity.open_turn(self._asked_in(identity.binding.session))
+            self._ends.append(identity.open_turn(self._asked_in(identity.binding.session)))
 
     def _asked_in(self, session: str) -> Header | None:
         if self._asked is not None:
@@ -81,14 +82,17 @@ class turn:  # noqa: N801 - it reads as a function, as `asyncio.timeout` does
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the turn."""
-        # Where the workflow is torn down this runs outside of its loop, and nothing may be done.
-        if self._end is not None and workflow.in_workflow():
-            self._end(_reason(error))
+        if self._identity is None:
+            return
+        end = self._ends.pop()
+        # Where the workflow is torn down this runs outside of its loop, or even in that of another one.
+        if workflow.in_workflow() and workflow_identity() is self._identity:
+            end(_reason(error))
 
 
 def _reason(error: BaseException | None) -> RunReason | None:
-    if error is None:
+    if error is None or isinstance(error, workflow.ContinueAsNewError | GeneratorExit):
         return "complete"
-    if isinstance(error, asyncio.CancelledError) or is_cut(error):
+    if is_cancelled_exception(error) or is_cut(error):
         return "cancelled"
     return "error" if isinstance(error, Exception) else None

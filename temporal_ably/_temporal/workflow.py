@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -36,11 +37,13 @@ from temporal_ably._wire.identity import (
     bind,
     child_binding,
     turn_binding,
+    turn_name,
+    update_name,
     with_sweep,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from temporal_ably._wire.events import RunReason
 
@@ -76,13 +79,18 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Turn:
-    """A turn of a workflow: the run that it is, and how it is told from others."""
+    """A turn of a workflow: the run that it is, and how it is told from others.
 
-    id: str
+    ``task`` is the one that began it, where it ends before that.
+    """
+
+    name: str
     asked: Header | None
     update: str = ""
+    task: asyncio.Task[Any] | None = field(default=None, compare=False)
+    over: bool = field(default=False, compare=False)
 
 
 # Host and sandbox have modules of their own, and so variables of their own: what runs in the sandbox comes by
@@ -125,9 +133,10 @@ class Identity:
         if self._bound is not None:
             return self._bound
         info = workflow.info()
-        bound = bind(_facts(info), extract(info.headers), self._template, self._asked)
         # A signal or update may come before the workflow's own function has shown its argument.
-        if self._began:
+        asked = self._asked if self._began else _asked_early()
+        bound = bind(_facts(info), extract(info.headers), self._template, asked)
+        if self._began or asked is not None:
             self._bound = bound
         return bound
 
@@ -139,8 +148,24 @@ class Identity:
 
     @property
     def _current(self) -> Binding:
-        turn = _turn.get()
-        return self.binding if turn is None else turn_binding(self.binding, turn.id, turn.asked, update=turn.update)
+        turn = _open_turn()
+        return self.binding if turn is None else self._of(turn)
+
+    def _of(self, turn: Turn) -> Binding:
+        return turn_binding(self.binding, turn.name, turn.asked, update=turn.update)
+
+    @contextmanager
+    def updating(self, update: str, asked: Header | None) -> Generator[None]:
+        """Make what this task and its children do a turn that an update is; the server tells when it is over."""
+        if not self.owns_run:
+            yield
+            return
+        turn = Turn(update_name(self.binding.segment, workflow.info().attempt, update), asked, update=update)
+        _turn.set(turn)
+        try:
+            yield
+        finally:
+            turn.over = True
 
     def count(self) -> int:
         """Count a start and give its ordinal."""
@@ -181,19 +206,20 @@ class Identity:
         Returns:
             What ends it; given ``None`` it is over without a word.
         """
-        if _turn.get() is not None or not self.owns_run:
+        around = _turn.get()
+        if (around is not None and not around.over) or not self.owns_run:
             # A part of the turn or run that it is in.
             return lambda _: None
         self._turns += 1
-        turn = Turn(f"{self.binding.segment}.{self._turns}", asked or _asked.get())
-        token = _turn.set(turn)
+        name = turn_name(self.binding.segment, workflow.info().attempt, self._turns)
+        turn = Turn(name, asked or _asked.get(), task=asyncio.current_task())
+        _turn.set(turn)
 
         def end(reason: RunReason | None) -> None:
-            if reason is None:
-                return
-            bound = self._current
-            _turn.reset(token)
-            self._hint_turn(bound, reason)
+            if reason is not None and not turn.over:
+                # Another task may have left it, whose variables are its own.
+                turn.over = True
+                self._hint_turn(self._of(turn), reason)
 
         return end
 
@@ -204,6 +230,21 @@ class Identity:
         info = workflow.info()
         length = info.get_current_history_length()
         self._turn_hint(TurnEnded(bound, info.run_id, info.workflow_type, length, reason))
+
+
+def _open_turn() -> Turn | None:
+    """Give the turn that this task is in; one that outlives the turn in which it was made stays a part of it."""
+    turn = _turn.get()
+    return None if turn is not None and turn.over and turn.task is asyncio.current_task() else turn
+
+
+def _asked_early() -> Header | None:
+    """Read off the workflow's first argument what it asks, before its function is called with it.
+
+    Temporal has no name for it then. Where it could not be read, what is bound by its argument would not be yet.
+    """
+    started: object = getattr(asyncio.get_running_loop(), "_workflow_input", None)
+    return asked_by_first(started.args) if isinstance(started, ExecuteWorkflowInput) else None
 
 
 def _facts(info: workflow.Info) -> WorkflowFacts:
@@ -247,12 +288,10 @@ class WorkflowInbound(WorkflowInboundInterceptor):
         await self.next.handle_signal(input)
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
-        """Handle an update, which is a turn of its own; the server tells when it is over."""
+        """Handle an update, which is a turn of its own."""
         _identity.set(self._identity)
-        if self._identity.owns_run:
-            asked = extract(input.headers) or asked_by_first(input.args)
-            _turn.set(Turn(input.id, asked, update=input.id))
-        return await self.next.handle_update_handler(input)
+        with self._identity.updating(input.id, extract(input.headers) or asked_by_first(input.args)):
+            return await self.next.handle_update_handler(input)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:
         """Run the workflow; hint when it seems to have closed, which only the server can decide."""

@@ -25,6 +25,7 @@ _COUNT = re.compile(r"[0-9]{1,19}")
 _UNSAFE_IN_NAME = re.compile(r"[%,\s\x00-\x1f\x7f]")
 _FORBIDDEN_IN_NAME = re.compile(r"[,\s\x00-\x1f\x7f]")
 _UNSAFE_IN_TURN = re.compile(r"[^A-Za-z0-9_.-]")
+_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
 @dataclass(frozen=True)
@@ -239,19 +240,36 @@ def child_binding(parent: Binding, ordinal: int) -> Binding:
     return replace(parent, node=f"{parent.node}/{parent.segment}.{ordinal}", segment=0)
 
 
+def turn_name(segment: int, attempt: int, turn: int) -> str:
+    """Name the ``turn``-th turn of a workflow run, so that none of the chain has the same.
+
+    A retry of the workflow does not do again what signals brought, so its turns are none that were before.
+    """
+    return f"{segment}.{turn}" if attempt == 1 else f"{segment}.{turn}.{attempt}"
+
+
+def update_name(segment: int, attempt: int, update: str) -> str:
+    """Name the turn that an update is; its id, which anyone may choose, is unique within the workflow run only."""
+    name = _UNSAFE_IN_TURN.sub(_percent, update)
+    if _NUMBERS.fullmatch(name):
+        # Other turns have such names.
+        name = name.replace(".", "%2E")
+    return name if (segment, attempt) == (0, 1) else f"{segment}.{attempt}/{name}"
+
+
 def turn_binding(bound: Binding, turn: str, asked: Header | None, *, update: str = "") -> Binding:
     """Give the binding of what a workflow does in a turn: a run of its own.
 
     Args:
         bound: the workflow's.
-        turn: unique within the chain of the workflow's runs, and the same in each replay.
+        turn: its name, as ``turn_name`` or ``update_name`` gives it.
         asked: what its input and its client are, and in which session, if that was said.
         update: the id of the update that the turn is, if it is one.
     """
     return replace(
         bound,
         session=asked.session if asked else bound.session,
-        run=f"{bound.run}/{_UNSAFE_IN_TURN.sub(_percent, turn)}",
+        run=f"{bound.run}/{turn}",
         input=asked.input if asked else "",
         client_id=asked.client_id if asked else "",
         turn=turn,

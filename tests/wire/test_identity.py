@@ -24,6 +24,8 @@ from temporal_ably._wire.identity import (
     repeated_since,
     step_id,
     turn_binding,
+    turn_name,
+    update_name,
     with_sweep,
 )
 from temporal_ably.errors import SettingsError
@@ -240,9 +242,18 @@ def test_turn_that_answers_nothing_stays_in_the_session_and_does_not_answer_what
 
 
 def test_name_of_a_turn_never_breaks_up_the_name_of_a_step() -> None:
-    bound = turn_binding(OWN, "a:b/c@d e", None, update="a:b/c@d e")
+    bound = turn_binding(OWN, update_name(0, 1, "a:b/c@d e"), None, update="a:b/c@d e")
     assert bound.run == "run-1/a%3Ab%2Fc%40d%20e"
     assert bound.update == "a:b/c@d e"
+
+
+def test_no_two_turns_of_a_chain_have_one_name_whatever_ids_updates_have() -> None:
+    runs = [(segment, attempt) for segment in range(3) for attempt in range(1, 4)]
+    ids = ["1", "0.1", "0.1.2", "1.1", "1.2/0.1", "0%2E1", "x", "1.2", "..", "é"]
+    names = [turn_name(*run, turn) for run in runs for turn in (1, 2)]
+    names += [update_name(*run, each) for run in runs for each in ids]
+    assert len(set(names)) == len(names)
+    assert (turn_name(0, 1, 1), update_name(0, 1, "update-1")) == ("0.1", "update-1")
 
 
 # Steps.
