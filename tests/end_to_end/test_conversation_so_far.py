@@ -19,9 +19,11 @@ from temporal_ably._transport.realtime import RealtimeConnection
 from temporal_ably._wire.events import PartEmitted, Run, RunOpened, Step, StepOpened
 from temporal_ably._wire.operations import Publish
 from temporal_ably._wire.parts import Whole
+from tests.end_to_end.checkpoints import checkpoint
 
 if TYPE_CHECKING:
     from temporal_ably._wire.events import Event
+    from tests.end_to_end.checkpoints import Checkpoints
     from tests.end_to_end.stage import Stage
     from tests.end_to_end.viewer import Viewer
 
@@ -240,6 +242,37 @@ class Unasked:
     @workflow.run
     async def run(self) -> list[list[str]]:
         return [await workflow.execute_activity(answer, start_to_close_timeout=SECONDS) for _ in range(2)]
+
+
+async def test_what_a_user_says_meanwhile_is_known_to_the_next_step_and_heeded(
+    stage: Stage, checkpoints: Checkpoints
+) -> None:
+    alice = await alice_of(stage)
+    sent = await alice.send("question", message_id="q")
+    async with stage.worker([Interrupted], [begin, answer], mixed=False):
+        handle = await stage.client.start_workflow(
+            Interrupted.run, Invocation(**sent["invocation"]), id=stage.workflow_id(), task_queue=stage.name
+        )
+        visit = await checkpoints.reached("begun")
+        await alice.wait_for(lambda view: view.texts == ["One moment."])
+        await alice.steer(sent, "and be brief", message_id="more")
+        visit.go_on()
+        assert await handle.result() == ["user: question", "assistant: One moment.", "user: and be brief"]
+        assert (await alice.outcome_of_steer("more"))["consumed"]
+
+
+@activity.defn
+async def begin() -> None:
+    current_stream().text("One moment.")
+    await checkpoint("begun")
+
+
+@workflow.defn
+class Interrupted:
+    @workflow.run
+    async def run(self, invocation: Invocation) -> list[str]:
+        await workflow.execute_activity(begin, start_to_close_timeout=SECONDS)
+        return await workflow.execute_activity(answer, start_to_close_timeout=SECONDS)
 
 
 async def test_answer_that_a_client_forged_is_not_known(stage: Stage) -> None:
