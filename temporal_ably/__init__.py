@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from temporal_ably._temporal.stream import ActivityStream
     from temporal_ably._temporal.streaming import current_stream, streaming
     from temporal_ably._temporal.turns import turn
+    from temporal_ably.access import client_token
     from temporal_ably.envelope import Envelope
     from temporal_ably.reader import SessionReader, read_session
     from temporal_ably.settings import AblySettings
@@ -60,6 +61,7 @@ __all__ = [
     "SettingsError",
     "StreamClosedError",
     "TemporalAblyError",
+    "client_token",
     "current_stream",
     "durable_session",
     "read_session",
@@ -83,6 +85,7 @@ _HOMES = {
     "Reconciliation": "temporal_ably._temporal.reconciliation",
     "Session": "temporal_ably._session.model",
     "SessionReader": "temporal_ably.reader",
+    "client_token": "temporal_ably.access",
     "current_stream": "temporal_ably._temporal.streaming",
     "durable_session": "temporal_ably._temporal.durable_session",
     "read_session": "temporal_ably.reader",

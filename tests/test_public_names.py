@@ -34,6 +34,7 @@ NAMES = ERRORS | {
     "Reconciliation",
     "Session",
     "SessionReader",
+    "client_token",
     "current_stream",
     "durable_session",
     "read_session",

@@ -9,10 +9,6 @@ disposed of. The publisher repairs from its own memory.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
-import json
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +18,7 @@ from temporal_ably._transport.sdk import ably_error, ably_message, sdk, stored
 from temporal_ably._transport.secrets import REDACTION, guard
 from temporal_ably._transport.subscription import Subscription, retrieve
 from temporal_ably._transport.tokens import Tokens
+from temporal_ably._wire.jwt import sign_jwt
 from temporal_ably._wire.operations import Append, Operation, Publish
 from temporal_ably.errors import ConnectionLostError, HistoryError, PublishError
 
@@ -264,7 +261,7 @@ class RealtimeConnection:
         if credentials.tls or self._tokens is not None:
             return options | self._auth_options()
         # Over plain HTTP the SDK refuses to send a key, but not a token made of it.
-        return options | {"token": _token(credentials.key)}
+        return options | {"token": sign_jwt(credentials.key, now_s=int(time.time()), ttl_s=_TOKEN_TTL_S)}
 
     def release(self, channel: str) -> None:
         """Forget a channel that is not used any more."""
@@ -292,18 +289,3 @@ async def _run(channels: Channels, name: str, operation: Operation) -> list[str 
     if isinstance(operation, Append):
         return [(await channel.append_message(message)).version_serial]
     return [(await channel.update_message(message)).version_serial]
-
-
-def _token(key: str) -> str:
-    """Make a short-lived Ably JWT. Source: Ably docs, "Ably JWT": HS256, kid is the key's name."""
-    name, _, secret = key.partition(":")
-    now = int(time.time())
-    header = {"typ": "JWT", "alg": "HS256", "kid": name}
-    claims = {"iat": now, "exp": now + _TOKEN_TTL_S}
-    signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
-    signature = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
-    return f"{signed}.{_base64url(signature)}"
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
