@@ -105,7 +105,8 @@ class Preparation:
             if len(self._known) > _REMEMBERED:
                 del self._known[next(iter(self._known))]
         try:
-            return await known
+            # Who gives up waiting leaves it to the others.
+            return await asyncio.shield(known)
         except Exception:
             self._known.pop(key, None)
             raise
@@ -113,6 +114,8 @@ class Preparation:
     async def _learn(self, plan: Plan, wanted: Wanted) -> Learnt:
         stored = await self._read(plan.channel)
         place = Place(plan.run)
+        if stored is None:
+            return Learnt(place, requests=_requests([], place.run, wanted.input))
         if wanted.input:
             place = await self._place(plan, wanted.input, stored)
         recalled = recall(stored, place.run.id)
@@ -133,7 +136,7 @@ class Preparation:
             if delay_s is not None:
                 # Whoever asked may have been faster than his message.
                 await asyncio.sleep(delay_s)
-                stored[:] = await self._read(plan.channel)
+                stored[:] = await self._read(plan.channel) or stored
         logger.warning(
             "unable to find the input %s in the history of %s; the run is shown as one that answers nothing; check "
             "that session and event id belong together, and how long the channel keeps its history",
@@ -144,7 +147,7 @@ class Preparation:
 
     async def sweep(self, plan: Plan, sweeps: tuple[Sweep, ...]) -> None:
         """Make the text of steps go that were replaced by nothing. ``plan``: the run, and who sweeps."""
-        self._bury(plan, sweeps, await self._read(plan.channel))
+        self._bury(plan, sweeps, await self._read(plan.channel) or [])
 
     def _bury(self, plan: Plan, sweeps: tuple[Sweep, ...], stored: list[Stored]) -> None:
         now = self._publisher.engine.loop.time()
@@ -153,7 +156,8 @@ class Preparation:
             tombstone.finish("complete", now)
             self._publisher.add(tombstone, now)
 
-    async def _read(self, channel: str) -> list[Stored]:
+    async def _read(self, channel: str) -> list[Stored] | None:
+        """Read a channel, ``None`` where that is refused."""
         # While Ably is away nothing could be published either, so there is no hurry.
         for tries in itertools.count():
             try:
@@ -161,7 +165,7 @@ class Preparation:
             except HistoryError as err:
                 if not err.retryable:
                     logger.error("%s; going on without it, text of replaced steps may stay", err)
-                    return []
+                    return None
                 delay_s = _RETRY_S[min(tries, len(_RETRY_S) - 1)]
                 # Once for all runs that wait.
                 logger.log(logging.DEBUG if self._told else logging.WARNING, "%s; trying again", err)
@@ -170,7 +174,7 @@ class Preparation:
                 self._told = False
                 return stored
             await asyncio.sleep(delay_s)
-        return []
+        return None
 
 
 def _requests(stored: list[Stored], run: Run, event_id: str) -> Requests:

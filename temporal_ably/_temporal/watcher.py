@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import logging
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from temporalio.service import RPCError, RPCStatusCode
@@ -64,17 +65,23 @@ class Watchers:
         self._sweeps: dict[tuple[str, str], dict[Sweep, None]] = {}
         # Turns that are over, and whose first output may still be on its way.
         self._over: dict[tuple[str, str], RunReason] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        # Runs that this process opens, whatever their channels tell yet.
+        self._opened: set[tuple[str, str]] = set()
         self.client: Client | None = None
         self.streamed_types: set[str] = set()
 
     def watch(self, owned: Owned, client: Client, sweeps: tuple[Sweep, ...] = ()) -> None:
         """Watch the owner of a run that this process opens; ``sweeps`` are carried out at its end."""
         self.client = client
-        self._sweeps.setdefault(owned.place, {}).update(dict.fromkeys(sweeps))
         over = self._over.pop(owned.place, None)
         if over is None:
+            self._sweeps.setdefault(owned.place, {}).update(dict.fromkeys(sweeps))
+            self._opened.add(owned.place)
             self._open_runs.watch(owned, client)
             self._start(owned, client, check_opened=False)
+            # One that was hinted at is watched already, perhaps under another name.
+            self._clients[owned.place] = (owned, client)
         else:
             self._publisher.spawn(self._end(owned, client, Closed(over)))
 
@@ -89,7 +96,15 @@ class Watchers:
 
     def turn_ended(self, owned: Owned, ended: TurnEnded, client: Client | None = None) -> None:
         """React to a turn that seems to be over. ``client``: its worker's, where that is known."""
-        self._publisher.spawn(self._end_turn(owned, ended, client or self.client))
+        task = self._publisher.engine.loop.create_task(self._end_turn_surely(owned, ended, client or self.client))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _end_turn_surely(self, owned: Owned, ended: TurnEnded, client: Client | None) -> None:
+        try:
+            await self._end_turn(owned, ended, client)
+        except Exception as err:  # noqa: BLE001 - nobody awaits it
+            report_unexpected("end a turn", err)
 
     async def _end_turn(self, owned: Owned, ended: TurnEnded, client: Client | None) -> None:
         if client is None or not await self._is_true(owned, ended, client):
@@ -108,35 +123,46 @@ class Watchers:
                 del self._over[next(iter(self._over))]
 
     async def _is_true(self, owned: Owned, ended: TurnEnded, client: Client) -> bool:
-        try:
-            return await task_completed(client, owned.owner_id, ended.run_id, ended.history_length)
-        except RPCError as err:
-            logger.debug("unable to tell whether a turn of %s is over; %s", owned.owner_id, err)
-            return False
+        for delay_s in _RETRY_S:
+            try:
+                return await task_completed(client, owned.owner_id, ended.run_id, ended.history_length)
+            except RPCError as err:
+                logger.debug("unable to tell whether a turn of %s is over; %s", owned.owner_id, err)
+                if err.status == RPCStatusCode.NOT_FOUND:
+                    break
+            await asyncio.sleep(delay_s)
+        return False
 
     def _start(self, owned: Owned, client: Client, *, check_opened: bool) -> None:
         place = owned.place
-        if place not in self._tasks:
+        if place not in self._tasks or self._tasks[place].done():
             self._clients[place] = (owned, client)
             task = self._publisher.engine.loop.create_task(self._watch(owned, client, check_opened=check_opened))
             self._tasks[place] = task
-            task.add_done_callback(lambda _: self._forget(place))
+            task.add_done_callback(partial(self._forget, place))
 
-    def _forget(self, place: tuple[str, str]) -> None:
-        self._tasks.pop(place, None)
+    def _forget(self, place: tuple[str, str], task: asyncio.Task[None]) -> None:
+        if self._tasks.get(place) is not task:
+            return
+        del self._tasks[place]
+        self._opened.discard(place)
         self._clients.pop(place, None)
         self._sweeps.pop(place, None)
         self._open_runs.unwatch(place)
 
     async def settle(self) -> None:
-        """Before the process goes: end the runs whose owners have closed; leave the others to the living."""
+        """Before the process goes: end the runs whose owners have closed; leave the others to the living.
+
+        A turn that has just ended is known to this process alone.
+        """
         last = [self._settle_one(owned, client) for owned, client in list(self._clients.values())]
-        if last:
-            await asyncio.wait([asyncio.ensure_future(each) for each in last], timeout=_SETTLE_S)
+        waited = {*self._ending, *(asyncio.ensure_future(each) for each in last)}
+        if waited:
+            await asyncio.wait(waited, timeout=_SETTLE_S)
 
     async def stop(self) -> None:
         """Watch no more."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._ending]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -157,9 +183,10 @@ class Watchers:
     async def _watch(self, owned: Owned, client: Client, *, check_opened: bool) -> None:
         if check_opened:
             opened = await self._find_opened(owned)
-            if opened is None:
+            if opened is None and owned.place not in self._opened:
                 return
-            owned = opened
+            # What this process opens may be on its way, and the channel not know it yet.
+            owned = opened or self._clients[owned.place][0]
         for failures in itertools.count():
             try:
                 closed = await follow(client, owned, wait=True)
@@ -179,14 +206,22 @@ class Watchers:
 
     async def _find_opened(self, owned: Owned) -> Owned | None:
         """Look for a run in its channel, ``None`` unless it was opened and goes on."""
+        for tries in itertools.count():
+            try:
+                return await self._look_for_opened(owned)
+            except HistoryError as err:
+                logger.debug("%s", err)
+                if not err.retryable:
+                    break
+            # While Ably is away nothing could be published either.
+            await asyncio.sleep(_RETRY_S[min(tries, len(_RETRY_S) - 1)])
+        return None
+
+    async def _look_for_opened(self, owned: Owned) -> Owned | None:
         run = owned.run
-        try:
-            if owned.input:
-                run = await self._preparation.locate(_sweeper(owned), owned.input)
-            stored = await self._publisher.history(owned.channel)
-        except HistoryError as err:
-            logger.debug("%s", err)
-            return None
+        if owned.input:
+            run = await self._preparation.locate(_sweeper(owned), owned.input)
+        stored = await self._publisher.history(owned.channel)
         recalled = recall(stored, run.id)
         if not recalled.newest or recalled.ended:
             return None

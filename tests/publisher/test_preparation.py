@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -196,3 +197,26 @@ def test_sweep_without_a_writer_buries_every_dead_step(publisher: Publisher, abl
     publisher.engine.submit(Preparation(publisher).sweep(plan_of(""), SWEEPS)).result(WAIT_S)
     publisher.engine.submit(publisher.drain(WAIT_S)).result(WAIT_S)
     assert last_attempts(ably) == {":0:1": "500", "/0.2:0:1": "500"}
+
+
+def test_input_is_not_looked_for_again_where_the_history_is_refused(
+    publisher: Publisher, ably: FakeAbly, caplog: pytest.LogCaptureFixture
+) -> None:
+    ably.history_script.extend([REFUSED] * 5)
+    preparation = Preparation(publisher)
+    found = publisher.engine.submit(preparation.locate(plan_of(""), "e1")).result(WAIT_S)
+    assert found == RUN
+    assert caplog.text.count("going on without it") == 1
+
+
+def test_who_gives_up_waiting_for_the_history_leaves_it_to_the_others(publisher: Publisher) -> None:
+    preparation = Preparation(publisher)
+
+    async def give_up() -> Run:
+        waiting = [asyncio.ensure_future(preparation.locate(plan_of(""), "")) for _ in range(2)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        await asyncio.wait(waiting[:1])
+        return await waiting[1]
+
+    assert publisher.engine.submit(give_up()).result(WAIT_S) == RUN

@@ -17,9 +17,11 @@ from temporal_ably._temporal import watcher
 from temporal_ably._temporal.following import Owned
 from temporal_ably._temporal.open_runs import OpenRuns
 from temporal_ably._temporal.watcher import Watchers
+from temporal_ably._temporal.workflow import TurnEnded
 from temporal_ably._transport.base import Stored
 from temporal_ably._wire.events import Run, StepOpened
 from temporal_ably._wire.events import Step as WireStep
+from temporal_ably._wire.identity import Binding
 from temporal_ably.errors import HistoryError
 from tests.temporal.closes import COMPLETED, close_event, failed
 
@@ -80,6 +82,7 @@ class Publishing:
         self.engine = SimpleNamespace(loop=asyncio.get_running_loop())
         self.ends: list[RunEnd] = []
         self.stored: list[Stored] | HistoryError = []
+        self.readable: list[Stored] = []
         self.ended = asyncio.Event()
 
     def end_run(self, end: RunEnd, now: float) -> None:
@@ -92,7 +95,8 @@ class Publishing:
     async def history(self, channel: str) -> list[Stored]:
         assert channel == "ai:wf"
         if isinstance(self.stored, HistoryError):
-            raise self.stored
+            error, self.stored = self.stored, self.readable
+            raise error
         return self.stored
 
     def reasons(self) -> list[str]:
@@ -112,7 +116,7 @@ async def publishing() -> Publishing:
 
 @pytest.fixture
 def watchers(publishing: Publishing, monkeypatch: pytest.MonkeyPatch) -> Watchers:
-    monkeypatch.setattr(watcher, "_RETRY_S", (0.0,))
+    monkeypatch.setattr(watcher, "_RETRY_S", (0.0, 0.0))
     publisher = cast("Publisher", publishing)
     open_runs = OpenRuns(publisher, "off")
     return Watchers(publisher, cast("Preparation", publishing), open_runs, expose_errors=False)
@@ -218,7 +222,8 @@ def opened() -> Stored:
 
 
 @pytest.mark.parametrize(
-    ("stored", "reasons"), [([], []), ([opened()], ["complete"]), (HistoryError("unreadable"), [])]
+    ("stored", "reasons"),
+    [([], []), ([opened()], ["complete"]), (HistoryError("unreadable", retryable=False), [])],
 )
 async def test_hint_ends_a_run_only_if_somebody_opened_it(
     watchers: Watchers, publishing: Publishing, stored: list[Stored] | HistoryError, reasons: list[str]
@@ -236,3 +241,47 @@ async def test_hint_of_a_type_that_never_streamed_here_costs_nothing(watchers: W
     watchers.client = cast("Client", Server())
     watchers.hint(OWNED, "Chat")
     assert watchers._tasks == {}
+
+
+async def test_run_that_this_process_opens_while_a_hint_looks_for_it_is_ended(
+    watchers: Watchers, publishing: Publishing
+) -> None:
+    server = Server(run_1=COMPLETED)
+    watchers.streamed_types.add("Chat")
+    watchers.hint(OWNED, "Chat", cast("Client", server))
+    # Its opening is on its way to the channel.
+    watch(watchers, server)
+    await publishing.ended.wait()
+    assert publishing.reasons() == ["complete"]
+
+
+async def test_history_that_cannot_be_read_for_a_while_is_read_again(
+    watchers: Watchers, publishing: Publishing
+) -> None:
+    publishing.stored = HistoryError("away")
+    publishing.readable = [opened()]
+    watchers.streamed_types.add("Chat")
+    watchers.hint(OWNED, "Chat", cast("Client", Server(run_1=COMPLETED)))
+    await publishing.ended.wait()
+    assert publishing.reasons() == ["complete"]
+
+
+async def test_turn_that_has_just_ended_is_ended_before_exit(
+    watchers: Watchers, publishing: Publishing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def completed(*_: object) -> bool:
+        asked.set()
+        if answers:
+            raise answers.pop()
+        return True
+
+    answers = [RPCError("away", RPCStatusCode.UNAVAILABLE, b"")]
+    monkeypatch.setattr(watcher, "task_completed", completed)
+    publishing.stored = [opened()]
+    bound = Binding("ai:wf", "run-1", "wf", "run-1", turn="0.1")
+    watchers.turn_ended(OWNED, TurnEnded(bound, "run-1", "Chat", 3, "complete"), cast("Client", Server()))
+    await watchers.settle()
+    assert asked.is_set()
+    assert publishing.reasons() == ["complete"]
