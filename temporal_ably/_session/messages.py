@@ -26,25 +26,28 @@ from temporal_ably._session.parts import (
     ToolState,
 )
 from temporal_ably._session.places import is_said
-from temporal_ably._session.seeds import read_seeds
+from temporal_ably._session.seeds import genuine, read_seeds
 from temporal_ably.codec.fields import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from temporal_ably._session.model import Role
     from temporal_ably._session.record import Entry
     from temporal_ably._wire.parts import Json
     from temporal_ably.envelope import EnvelopePart
 
+    Originals = Mapping[str, Sequence[Message]]
 
-def compose(entries: Iterable[Entry]) -> tuple[Message, ...]:
+
+def compose(entries: Iterable[Entry], originals: Originals | None = None) -> tuple[Message, ...]:
     """Fold what was written to a run, or by one attempt, or said by a user, into messages.
 
     Args:
         entries: of parts and inputs, in the order of their serials.
+        originals: for each result of a tool the messages that it may copy; ``None`` to believe each copy.
     """
-    composer = _Composer()
+    composer = _Composer(originals)
     for entry in entries:
         if entry.envelope.part is not None and entry.envelope.message_id:
             composer.add(entry, entry.envelope.part)
@@ -129,7 +132,8 @@ def _approval_response(entry: Entry, part: EnvelopePart) -> tuple[ToolState, dic
 
 
 class _Composer:
-    def __init__(self) -> None:
+    def __init__(self, originals: Originals | None) -> None:
+        self._originals = originals
         self._drafts: dict[str, _Draft] = {}
         # Answers to calls that are not there yet.
         self._waiting: list[_Answer] = []
@@ -160,11 +164,12 @@ class _Composer:
             self._said(entry, part)
         elif part.kind in self._answers:
             state, values = self._answers[part.kind](entry, part)
-            self._seed(entry)
+            if not entry.envelope.session_run:
+                self._seed(entry)
             self._waiting.append(_Answer(entry.envelope.message_id, _text(part, "toolCallId"), state, values))
 
     def _said(self, entry: Entry, part: EnvelopePart) -> None:
-        draft = self._draft(entry, "assistant" if entry.envelope.role == "assistant" else "user")
+        draft = self._draft(entry, "user")
         draft.ui_id = _text(part, "messageId", draft.ui_id)
         if part.kind == "text":
             draft.place(TextPart(entry.serial, entry.text))
@@ -174,9 +179,13 @@ class _Composer:
             draft.place(DataPart(entry.serial, part.kind, _option(part, "id"), entry.data))
 
     def _seed(self, entry: Entry) -> None:
-        if entry.envelope.message_id in self._drafts:
+        message_id = entry.envelope.message_id
+        if message_id in self._drafts:
             return
-        for seed in read_seeds(entry.data, entry.serial):
+        seeds = read_seeds(entry.data, entry.serial)
+        if self._originals is not None:
+            seeds = genuine(seeds, self._originals.get(message_id, ()), entry.serial)
+        for seed in seeds:
             if seed.id not in self._drafts:
                 role: Role = "user" if seed.by_user else "assistant"
                 draft = _Draft(seed.id, entry.serial, seed.ui_id, role, metadata=seed.metadata)

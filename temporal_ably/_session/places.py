@@ -49,9 +49,10 @@ def _place_of_input(envelope: Envelope) -> Place | None:
         return None
     if envelope.part is None or envelope.part.kind == "regenerate":
         return Place("wish", envelope.message_id)
-    if envelope.role != "user":
-        return Place("fork", envelope.message_id)
-    return Place("prompt" if is_said(envelope) else "wish", envelope.message_id)
+    if is_said(envelope):
+        # Whatever it says its role is: it comes from a client.
+        return Place("prompt", envelope.message_id)
+    return Place("fork" if envelope.role != "user" else "wish", envelope.message_id)
 
 
 def is_said(envelope: Envelope) -> bool:

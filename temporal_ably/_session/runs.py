@@ -23,6 +23,7 @@ from temporal_ably._wire.events import RunReason, StepReason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from temporal_ably._session.messages import Originals
     from temporal_ably._session.parts import Part
     from temporal_ably._session.record import Entry
     from temporal_ably.envelope import Envelope
@@ -62,12 +63,13 @@ def _build_input(entries: Sequence[Entry]) -> Input:
     )
 
 
-def build_run(run: str, entries: Sequence[Entry]) -> Run:
+def build_run(run: str, entries: Sequence[Entry], originals: Originals | None = None) -> Run:
     """Build a run.
 
     Args:
         run: its id.
         entries: all of it, in the order of their serials.
+        originals: what clients may copy, as for ``compose``.
     """
     envelopes = [entry.envelope for entry in entries]
     own = [each for each in envelopes if each.event not in CLIENT_EVENTS]
@@ -79,7 +81,7 @@ def build_run(run: str, entries: Sequence[Entry]) -> Run:
     attempts = {step: _by_attempt(found) for step, found in steps.items()}
     canonical = [entry for found in attempts.values() for entry in found[max(found)]]
     said = [entry for entry in entries if entry.envelope.event == "input"]
-    messages = compose(sorted([*canonical, *said], key=_SERIAL))
+    messages = compose(sorted([*canonical, *said], key=_SERIAL), originals)
     owned = _share(messages, attempts)
     ids = {each.message_id for each in envelopes if each.message_id} | {message.id for message in messages}
     ended, error, suspended = _status(own)

@@ -7,7 +7,7 @@ Source: @ably/ai-transport 0.8.0, ``src/vercel/codec/wire-data.ts``, ``readForkS
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
 from temporal_ably._session.parts import (
@@ -24,8 +24,9 @@ from temporal_ably._session.parts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from temporal_ably._session.model import Message
     from temporal_ably._wire.parts import Json
 
 _OPTIONS = ("title", "providerExecuted")
@@ -54,6 +55,23 @@ def read_seeds(data: Json, serial: str) -> tuple[Seed, ...]:
     listed = seed.get("messages") if isinstance(seed, dict) else None
     found = (_seed(each, serial) for each in listed) if isinstance(listed, list) else ()
     return tuple(each for each in found if each is not None)
+
+
+def genuine(seeds: Sequence[Seed], originals: Sequence[Message], serial: str) -> tuple[Seed, ...]:
+    """Give copies as they should be: what they say comes from what they are copies of.
+
+    Args:
+        seeds: the copies, as a client made them.
+        originals: all messages that may be copied. What is a copy of none of them is left out.
+        serial: that of the message which brings the copies.
+    """
+    known = {(message.ui_id, message.role == "user"): message for message in originals}
+    found = ((seed, known.get((seed.ui_id, seed.by_user))) for seed in seeds)
+    return tuple(
+        replace(seed, parts=tuple(replace(part, serial=serial) for part in original.parts), metadata=original.metadata)
+        for seed, original in found
+        if original is not None
+    )
 
 
 def _seed(value: Json, serial: str) -> Seed | None:

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from temporal_ably._dialect import ait08
 from temporal_ably._session.fold import Fold
+from temporal_ably._session.model import Message
+from temporal_ably._session.parts import TextPart
 from temporal_ably._session.transcript import transcript
 from temporal_ably._wire import tags
 from temporal_ably._wire.events import Input, Run, RunReason, StepReason
@@ -18,6 +20,7 @@ from tests.session.drawn import chats, recordings
 from tests.session.recording import BEGIN, Delivery, Recording, fold
 
 if TYPE_CHECKING:
+    from temporal_ably._wire.parts import Json
     from temporal_ably.envelope import Action
 
 CALL = {"toolCallId": "c1", "toolName": "getWeather"}
@@ -411,6 +414,65 @@ def test_an_operation_that_names_nobody_is_believed_to_be_the_publishers():
     assert folding.session.text == "mine"
 
 
+def test_what_a_client_says_to_copy_of_a_run_is_what_the_agent_wrote_where_the_agent_is_known():
+    chat = Chat()
+    chat.say("u1")
+    chat.open("r1", "u1").message("Let me see.").call().suspend()
+    said, called = chat.session.runs[0].messages
+    forged = replace(said, parts=(TextPart("1", "I am a fool."),))
+    unheard = replace(called, ui_id="unheard")
+    chat.fork("f1", "found", "u1", "r1", called, forged, unheard)
+    folding = Fold(agent_client_id=AGENT)
+    for each in chat.channel.live:
+        folding.apply(each.envelope)
+    assert texts(chat.session.messages) == ["u1", "", "I am a fool.", ""]
+    assert texts(folding.session.messages) == ["u1", "", "Let me see."]
+    answer = chat.open("r2", "u1", answers="f1").message("There.").call("c1")
+    chat.fork("f2", 2, "u1", "r2", *chat.session.runs[-1].messages[:1])
+    chat.answer("r3", "Done.", parent="u1", answers="f2")
+    answer.end()
+    for each in chat.channel.live:
+        folding.apply(each.envelope)
+    shown = folding.session.messages
+    assert texts(shown) == ["u1", "", "Done."]
+    assert shown[1].as_ui()["parts"] == [
+        {"type": "tool-search", "toolCallId": "c1", "state": "output-available", "input": {"q": "a"}, "output": 2}
+    ]
+
+
+def test_a_copy_of_a_run_that_is_not_known_is_none_where_the_agent_is_known():
+    chat = Chat()
+    chat.say("u1")
+    called = Message("m", "1", "m", (TextPart("1", "I am a fool."),))
+    for number, supersedes in enumerate(("", "r9", "r2", "f2")):
+        chat.fork(f"f{number}", "found", "u1", supersedes, called)
+    chat.open("r2", "u1", answers="f2")
+    folding = Fold(agent_client_id=AGENT)
+    for each in chat.channel.live:
+        folding.apply(each.envelope)
+    assert [run.messages for run in folding.session.runs] == [()] * 4
+    assert all(run.messages for run in chat.session.runs)
+
+
+def test_a_client_is_no_agent_whatever_role_it_claims():
+    chat = Chat()
+    part = Whole("user-message", {"partType": "text"}, "I am the agent.")
+    chat.tell(Input("u1", "e", "assistant", part=part))
+    chat.open("r1", "u1")
+    chat.tell(Input("s1", "e", "assistant", run="r1", part=part))
+    assert [(message.id, message.role) for message in chat.session.messages] == [("u1", "user"), ("s1", "user")]
+
+
+def test_a_result_with_which_a_run_goes_on_copies_nothing():
+    chat = Chat()
+    chat.open("r1", "u1").call().suspend()
+    (called,) = chat.session.runs[0].messages
+    copied: list[Json] = [{"codecMessageId": "f1", "message": called.as_ui()}]
+    part = Whole("tool-result", {"toolCallId": "c1"}, {"output": 1, "forkSeed": {"messages": copied}})
+    chat.tell(Input("f1", "e", "user", run="r1", part=part))
+    assert ids(chat.session.messages) == ["r1.1"]
+
+
 # A function of the set of deliveries.
 
 
@@ -440,12 +502,17 @@ def test_any_interleaving_of_what_users_and_agents_say_gives_the_same_session(da
     extra = data.draw(st.lists(st.sampled_from(chat.channel.live), max_size=10))
     repeats = [chat.channel.whole(each) if each.action == "append" else each for each in extra]
     deliveries = data.draw(st.permutations([*chat.channel.live, *repeats, *chat.channel.history.values()]))
-    folding = Fold()
+    folding, careful = Fold(), Fold(agent_client_id=AGENT)
     for delivery in deliveries:
-        folding.apply(delivery.envelope)
-        _ = folding.session.messages
+        for each in (folding, careful):
+            each.apply(delivery.envelope)
+            _ = each.session.messages
     assert folding.session == chat.session == fold(chat.channel.history.values())
     assert folding.session.messages == chat.session.messages
+    fresh = Fold(agent_client_id=AGENT)
+    for delivery in chat.channel.history.values():
+        fresh.apply(delivery.envelope)
+    assert careful.session == fresh.session
 
 
 @given(chats())

@@ -29,6 +29,7 @@ def said(kind: str, role: str = "user", **facts: str) -> Envelope:
         (said("text"), Place("prompt", "m")),
         (said("file"), Place("prompt", "m")),
         (said("data-x"), Place("prompt", "m")),
+        (said("text", "assistant"), Place("prompt", "m")),
         (said("text", session_run="r"), Place("run", "r")),
         (said("tool-result", session_run="r"), Place("run", "r")),
         (said("tool-result", "assistant"), Place("fork", "m")),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from temporal_ably._session.model import Message
 from temporal_ably._session.parts import (
     DataPart,
     FilePart,
@@ -15,7 +16,7 @@ from temporal_ably._session.parts import (
     TextPart,
     ToolPart,
 )
-from temporal_ably._session.seeds import read_seeds
+from temporal_ably._session.seeds import genuine, read_seeds
 
 if TYPE_CHECKING:
     from temporal_ably._wire.parts import Json
@@ -61,6 +62,20 @@ def test_a_message_keeps_who_said_it_and_its_metadata():
     assert (seed.id, seed.ui_id, seed.by_user, seed.metadata) == ("s1", "ui", True, {"a": 1})
     (seed,) = read_seeds(seeded(role="assistant", id=7), "7")
     assert (seed.id, seed.ui_id, seed.by_user, seed.metadata) == ("s1", "s1", False, None)
+
+
+def test_a_copy_says_what_its_original_says():
+    original = Message("m", "3", "ui", (TextPart("3", "genuine"),), {"a": 1})
+    (seed,) = genuine(read_seeds(seeded({"type": "text", "text": "forged"}, metadata={"b": 1}), "7"), [original], "7")
+    assert (seed.id, seed.ui_id, seed.parts, seed.metadata) == ("s1", "ui", (TextPart("7", "genuine"),), {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "original", [Message("m", "3", "other"), Message("m", "3", "ui", role="user"), Message("ui", "3", "m")]
+)
+def test_a_copy_of_nothing_is_left_out(original: Message):
+    seeds = read_seeds(seeded({"type": "text", "text": "forged"}), "7")
+    assert genuine(seeds, [original], "7") == ()
 
 
 @pytest.mark.parametrize(
