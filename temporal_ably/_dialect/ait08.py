@@ -137,8 +137,14 @@ def _encode_input(event: Input) -> Message:
 
 
 def _message(name: str, transport: dict[str, str], codec: dict[str, str] | None = None, data: Json = None) -> Message:
+    transport = {header: _sendable(value) for header, value in transport.items()}
     tiers = {"transport": transport, "codec": codec} if codec else {"transport": transport}
     return Message(name, data, {"ai": tiers})
+
+
+def _sendable(text: str) -> str:
+    # Half a surrogate pair in what a client calls itself would stop everything that is sent.
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 def _run_headers(run: Run) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,7 +60,9 @@ def durable_session(session: str, *, input_event_id: str = "", client_id: str = 
     try:
         yield
     finally:
-        _wish.reset(token)
+        # Web frameworks may leave a block elsewhere than they entered it; then it was heard by nobody.
+        with suppress(ValueError):
+            _wish.reset(token)
     if not wish.heard:
         logger.warning(
             "unable to bind anything to session %s; no workflow was started, signalled or updated within "

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAMES = (("inputEventId", "sessionName"), ("input_event_id", "session_name"))
+# What is longer is neither: an end user may send it, and it would go into the history with each activity.
+_LIMIT_CHARS = 1024
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ def asked_by(value: object) -> Header | None:
     """Read session and input off a value that has the shape of an ``Invocation``, ``None`` off any other."""
     for names in _NAMES:
         event_id, session = (_get(value, name) for name in names)
-        if isinstance(event_id, str) and isinstance(session, str) and event_id and is_channel_name(session):
+        if not (isinstance(event_id, str) and isinstance(session, str)):
+            continue
+        if 0 < len(event_id) <= _LIMIT_CHARS and len(session) <= _LIMIT_CHARS and is_channel_name(session):
             return Header(session, input=event_id)
     return None
 
@@ -49,9 +53,9 @@ def asked_by_first(args: Sequence[object]) -> Header | None:
 
 
 def _get(value: object, name: str) -> object:
-    if isinstance(value, Mapping):
-        return cast("Mapping[object, object]", value).get(name)
     try:
+        if isinstance(value, Mapping):
+            return cast("Mapping[object, object]", value).get(name)
         return getattr(value, name, None)
-    except Exception:  # noqa: BLE001 - a property of the user's, which must not fail the workflow
+    except Exception:  # noqa: BLE001 - the user's code, which must not fail the workflow
         return None

@@ -23,7 +23,8 @@ HEADER_VERSION = 1
 
 _COUNT = re.compile(r"[0-9]{1,19}")
 _UNSAFE_IN_NAME = re.compile(r"[%,\s\x00-\x1f\x7f]")
-_FORBIDDEN_IN_NAME = re.compile(r"[,\s\x00-\x1f\x7f]")
+# Half a surrogate pair, which JSON can bring, cannot be sent.
+_FORBIDDEN_IN_NAME = re.compile(r"[,\s\x00-\x1f\x7f\ud800-\udfff]")
 _UNSAFE_IN_TURN = re.compile(r"[^A-Za-z0-9_.-]")
 _NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)+")
 

@@ -131,6 +131,11 @@ def test_steers_that_cannot_be_read_are_none(steers: str) -> None:
     assert ait08.decode(message, "1") == PartEmitted(STEP, "m", Whole("start", {}))
 
 
+def test_what_cannot_be_sent_is_replaced() -> None:
+    headers = ait08.encode(RunOpened(Run("r", "r/in", "al\ud800ice"))).extras
+    assert ait08.transport_headers(headers)["run-client-id"] == "al?ice"
+
+
 names = st.text(min_size=1, max_size=8)
 fields = st.dictionaries(names.filter(lambda name: name != "kind"), names, max_size=3)
 anything = st.text(max_size=8)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 
 import pytest
@@ -57,3 +58,10 @@ def test_error_in_the_block_is_not_talked_over(caplog: pytest.LogCaptureFixture)
     with pytest.raises(ValueError, match="no"), durable_session("ai:chat-42"):
         raise ValueError("no")
     assert caplog.text == ""
+
+
+def test_block_that_is_left_elsewhere_than_it_was_entered_fails_nothing() -> None:
+    block = durable_session("ai:chat-42")
+    contextvars.copy_context().run(block.__enter__)
+    assert not block.__exit__(None, None, None)
+    assert take_wish() is None

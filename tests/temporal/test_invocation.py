@@ -26,6 +26,11 @@ class Question:
     mode: str = "team"
 
 
+class Stubborn(dict[str, str]):
+    def get(self, *_: object) -> str:
+        raise RuntimeError("not now")
+
+
 class Awkward:
     sessionName = "ai:chat-42"  # noqa: N815
 
@@ -69,8 +74,11 @@ def test_whatever_has_the_shape_of_an_invocation_asks(value: object) -> None:
         {"inputEventId": "e1", "session_name": "ai:chat-42"},
         SimpleNamespace(),
         Awkward(),
+        Stubborn(),
+        BODY | {"inputEventId": "e" * 2000},
+        BODY | {"sessionName": "s" * 2000},
     ],
-    ids=repr,
+    ids=lambda value: repr(value)[:60],
 )
 def test_whatever_has_not_asks_nothing(value: object) -> None:
     assert asked_by(value) is None

@@ -125,7 +125,7 @@ def test_channel_name_is_taken(name: str) -> None:
     assert is_channel_name(name)
 
 
-@pytest.mark.parametrize("name", ["", ":chat", "[meta]chat", "a,b", "a b", "a\nb", "a\x00b"])
+@pytest.mark.parametrize("name", ["", ":chat", "[meta]chat", "a,b", "a b", "a\nb", "a\x00b", "a\ud800"], ids=ascii)
 def test_channel_name_that_ably_refuses_is_none(name: str) -> None:
     assert not is_channel_name(name)
 
