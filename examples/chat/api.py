@@ -15,7 +15,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from examples.chat import workflows
-from examples.chat.seam import client_token
+from temporal_ably import client_token
 
 if TYPE_CHECKING:
     from starlette.requests import Request

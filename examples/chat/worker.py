@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from openai import AsyncOpenAI
 from temporalio.client import Client
-from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 
 from examples.chat.activities import Agent
@@ -25,7 +24,7 @@ async def main() -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    client = await Client.connect(**ClientConfig.load_client_connect_config())
+    client = await Client.connect(os.environ.get("TEMPORAL_ADDRESS", "localhost:7233"))
     agent = Agent(AsyncOpenAI(), os.environ.get("OPENAI_MODEL", "gpt-4o-mini"))
     async with (
         AblyInterceptor() as ably,

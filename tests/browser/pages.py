@@ -7,15 +7,17 @@ import itertools
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tests.end_to_end.node_process import Json, NodeProcess, ViewerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from examples.chat.backstage.services import Chat
+
 SCRIPT = Path(__file__).parent / "js" / "browser.mjs"
-WAIT_S = 90.0
+WAIT_S = 45.0
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ def _shot(data: Json) -> Shot:
 class Page:
     """The page of one user."""
 
-    def __init__(self, node: NodeProcess, name: str) -> None:
+    def __init__(self, node: NodeProcess, name: str, chat: str) -> None:
+        self.chat = chat
         self.shots: list[Shot] = [NOTHING]
         """All that it ever showed, oldest first."""
         self._node = node
@@ -134,6 +137,10 @@ class Page:
         await self._node.call("reload", self._name)
         await self.wait_for(lambda shot: shot.loaded)
 
+    async def wait(self, expression: str) -> None:
+        """Wait until an expression of JavaScript is true, or a promise of what is."""
+        await self._node.call("wait", self._name, expression=expression)
+
     async def read(self, expression: str) -> Any:
         """Give the value of an expression of JavaScript."""
         return await self._node.call("read", self._name, expression=expression)
@@ -164,7 +171,7 @@ class Browser:
 
     async def open(self, user: str, *, scheme: str = "light", width: int = 1100, height: int = 900) -> Page:
         """Open the page of a user, in a browser of its own, and wait until it shows the history."""
-        page = Page(self._node, f"{self.chat}-{user}-{next(self._names)}")
+        page = Page(self._node, f"{self.chat}-{user}-{next(self._names)}", self.chat)
         self._open.append(page)
         url = f"{self._address}?chat={self.chat}&user={user}"
         options = {"executable": self._executable, "scheme": scheme, "width": width, "height": height}
@@ -177,6 +184,15 @@ class Browser:
         for page in self._open:
             with suppress(ViewerError):
                 await page.close()
+
+
+async def answered(chat: Chat, page: Page) -> str:
+    """Give the result of the workflow that answered last in a page's chat."""
+    assert chat.ably is not None
+    extras = [cast("Json", message["extras"]) for message in chat.ably.messages(f"ai:chat-{page.chat}")]
+    tags = [cast("dict[str, str]", each.get("headers", {})) for each in extras]
+    workflow_id = [each["temporal-workflow-id"] for each in tags if "temporal-workflow-id" in each][-1]
+    return await chat.temporal.get_workflow_handle(workflow_id).result()
 
 
 def together(shots: Sequence[Shot], *words: str) -> list[Shot]:

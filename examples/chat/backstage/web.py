@@ -50,7 +50,7 @@ def application(routes: Sequence[Route], page: Path) -> Starlette:
         routes=[*routes, Mount("/", StaticFiles(directory=page, html=True))],
         # Another site's name may be made to lead to this machine; its pages must not reach the API.
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"])],
-        exception_handlers={BadRequestError: _refuse, RPCError: _regret},
+        exception_handlers={BadRequestError: _refuse, SettingsError: _refuse, RPCError: _regret},
     )
 
 

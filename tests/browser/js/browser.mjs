@@ -86,6 +86,9 @@ const commands = {
   reload: async ({ session }) => {
     await pages.get(session).reload();
   },
+  wait: async ({ session, expression }) => {
+    await pages.get(session).waitForFunction(expression);
+  },
   read: async ({ session, expression }) => pages.get(session).evaluate(expression),
   complaints: async ({ session }) => pages.get(session).complaints,
   picture: async ({ session, path }) => {

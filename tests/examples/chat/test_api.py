@@ -111,7 +111,14 @@ async def test_a_token_is_for_one_chat_one_user_and_a_short_time(http: ClientSes
 
 
 @pytest.mark.parametrize(
-    "query", [{"chat": "api"}, {"user": "alice"}, {"chat": "a:*", "user": "alice"}, {"chat": "api", "user": "*"}]
+    "query",
+    [
+        {"chat": "api"},
+        {"user": "alice"},
+        {"chat": "a:*", "user": "alice"},
+        {"chat": "api", "user": "*"},
+        {"chat": "api", "user": "temporal-ably"},  # nobody is the agent
+    ],
 )
 async def test_a_token_for_nobody_or_for_everything_is_refused(http: ClientSession, query: dict[str, str]) -> None:
     async with http.get("/api/token", params=query) as response:
