@@ -9,7 +9,7 @@ from temporalio import activity, workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from temporal_ably import current_stream, streaming
+from temporal_ably import current_stream, streaming, turn
 
 TIMEOUT = timedelta(seconds=60)
 RETRIES = RetryPolicy(initial_interval=timedelta(milliseconds=10), maximum_attempts=3)
@@ -75,7 +75,9 @@ class Journal:
     @workflow.signal
     async def jot(self, text: str) -> None:
         """Write an entry that nobody waits for."""
-        written = await workflow.execute_activity(write, text, start_to_close_timeout=TIMEOUT)
+        # The first histories were recorded without this line, which changes none.
+        async with turn():
+            written = await workflow.execute_activity(write, text, start_to_close_timeout=TIMEOUT)
         self._entries.append(written.strip())
 
     @workflow.signal

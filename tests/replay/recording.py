@@ -1,7 +1,8 @@
 """Records the histories that the tests replay: `python -m tests.replay.recording NAME` runs a server and a worker.
 
-`without_us` runs the worker without the interceptor, any other name with it. What was recorded once stays as it is: it
-stands for the workflows that are still open when a worker gets a newer version of this package.
+`without_us` runs the worker without the interceptor, `with_us` with it; any other name has the plugin on the client,
+and all that the client does in a conversation. What was recorded once stays as it is: it stands for the workflows that
+are still open when a worker gets a newer version of this package.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from temporalio.client import Client, WorkflowUpdateStage
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from temporal_ably import AblyInterceptor
+from temporal_ably import AblyInterceptor, AblyPlugin, durable_session
 from temporal_ably.testing import AblyRecorder
 from tests.end_to_end.resets import reset
 from tests.real_parts import SCRIPTS
@@ -85,16 +86,19 @@ async def record(name: str) -> None:
     # Temporal leaves the type of the download's URL open.
     start = WorkflowEnvironment.start_local  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     async with AblyRecorder() as recorder, await start(dev_server_existing_path=SERVER, identity=ID) as env:
-        ours = [] if name == "without_us" else [AblyInterceptor(recorder=recorder)]
+        ours = [AblyInterceptor(recorder=recorder)] if name == "with_us" else []
+        plugins = [] if name in ("without_us", "with_us") else [AblyPlugin(recorder=recorder)]
+        client = Client(env.client.service_client, plugins=plugins)
         async with Worker(
-            env.client,
+            client,
             task_queue=ID,
             workflows=WORKFLOWS,
             activities=ACTIVITIES,
             interceptors=ours,
             build_id="recorded",
         ):
-            histories = await play(env.client)
+            with durable_session(f"ai:{ID}", input_event_id="event", client_id="alice"):
+                histories = await play(client)
     for each, history in histories.items():
         text = json.dumps(plain(json.loads(history.to_json())), indent=1, sort_keys=True)
         (folder / f"{each}.json").write_text(f"{text}\n", encoding="utf-8")
