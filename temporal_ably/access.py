@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
-from temporal_ably._wire.identity import is_channel_name
 from temporal_ably._wire.jwt import LONGEST_S, sign_jwt
+from temporal_ably._wire.names import is_channel_name
 from temporal_ably.errors import SettingsError
 from temporal_ably.settings import AblySettings
 

@@ -46,6 +46,17 @@ def test_the_package_alone_loads_no_other() -> None:
     assert not {module.partition(".")[0] for module in loaded} & (HEAVY | {"temporalio"})
 
 
+def test_workflow_code_that_takes_turns_loads_little() -> None:
+    # Each class of ours costs a millisecond for each workflow.
+    loaded = loaded_by(
+        "import sys, temporalio.activity, temporalio.client, temporalio.worker, temporalio.workflow; "
+        "before = set(sys.modules); from temporal_ably import Invocation, durable_session, turn; "
+        "print('\\n'.join(sorted(set(sys.modules) - before)))"
+    )
+    assert "temporal_ably._temporal.turns" in loaded
+    assert "temporal_ably._wire.identity" not in loaded
+
+
 def test_import_in_a_fresh_process_loads_nothing_heavy() -> None:
     loaded = loaded_by(LIST_LOADED)
     assert "temporal_ably._temporal.streaming" in loaded

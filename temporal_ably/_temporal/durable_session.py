@@ -8,11 +8,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from temporal_ably._wire.identity import Header, is_channel_name
+from temporal_ably._wire.names import is_channel_name
 from temporal_ably.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from temporal_ably._wire.identity import Header
 
 logger = logging.getLogger("temporal_ably")
 
@@ -50,6 +52,8 @@ def durable_session(session: str, *, input_event_id: str = "", client_id: str = 
     Raises:
         SettingsError: if Ably would not take ``session`` for a channel.
     """
+    from temporal_ably._wire.identity import Header
+
     if not is_channel_name(session):
         raise SettingsError(
             f"unable to use the argument session {session!r}; a channel name is not empty, does not begin with '[' or "

@@ -34,8 +34,9 @@ def extract(headers: Mapping[str, Payload]) -> Header | None:
         return None
     try:
         fields = cast("dict[str, object]", _CONVERTER.from_payload(payload, dict))
-        return _load(fields) if fields.get("v") == HEADER_VERSION else None
-    except (KeyError, RuntimeError, TypeError, ValueError):
+        known = fields.get("v") == HEADER_VERSION and isinstance(fields.get("session"), str)
+        return _load(fields) if known else None
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError):
         # Nothing of ours may fail a user's activity or workflow task.
         return None
 

@@ -12,8 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
 from temporal_ably._temporal.failures import is_cut
-from temporal_ably._temporal.invocation import asked_by
-from temporal_ably._wire.identity import Header
+from temporal_ably._temporal.invocation import read_invocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,14 +53,14 @@ class turn:  # noqa: N801 - it reads as a function, as `asyncio.timeout` does
     """
 
     def __init__(self, invocation: object = None, *, input_event_id: str = "", client_id: str = "") -> None:
-        self._asked = asked_by(invocation) if invocation is not None else None
-        if invocation is not None and self._asked is None:
+        read = read_invocation(invocation) if invocation is not None else None
+        if invocation is not None and read is None:
             raise ValueError(
                 f"unable to begin a turn; {type(invocation).__name__} has not the shape of an Invocation; give it "
                 "inputEventId and sessionName, a channel name"
             )
-        self._input_event_id = input_event_id
-        self._client_id = client_id
+        session, event_id = read or ("", input_event_id)
+        self._asked = (session, event_id, client_id)
         self._identity: Identity | None = None
         self._ends: list[Callable[[RunReason | None], None]] = []
 
@@ -69,14 +68,7 @@ class turn:  # noqa: N801 - it reads as a function, as `asyncio.timeout` does
         """Begin the turn."""
         self._identity = identity = workflow_identity()
         if identity is not None:
-            self._ends.append(identity.open_turn(self._asked_in(identity.binding.session)))
-
-    def _asked_in(self, session: str) -> Header | None:
-        if self._asked is not None:
-            return self._asked
-        if self._input_event_id or self._client_id:
-            return Header(session, input=self._input_event_id, client_id=self._client_id)
-        return None
+            self._ends.append(identity.open_turn(*self._asked))
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

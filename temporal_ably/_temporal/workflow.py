@@ -197,11 +197,13 @@ class Identity:
         following = replace(self.binding, segment=self.binding.segment + 1)
         return Header(following.session, following, continued_from=workflow.info().run_id)
 
-    def open_turn(self, asked: Header | None) -> Callable[[RunReason | None], None]:
+    def open_turn(self, session: str, event_id: str, client_id: str) -> Callable[[RunReason | None], None]:
         """Begin a turn: what this task and its children do belongs to it.
 
         Args:
-            asked: what its input is; ``None`` asks the signal that is being handled.
+            session: its session, empty for that of the workflow.
+            event_id: identifies its input.
+            client_id: its client. Where nothing of this is said, the signal that is being handled tells.
 
         Returns:
             What ends it; given ``None`` it is over without a word.
@@ -212,7 +214,9 @@ class Identity:
             return lambda _: None
         self._turns += 1
         name = turn_name(self.binding.segment, workflow.info().attempt, self._turns)
-        turn = Turn(name, asked or _asked.get(), task=asyncio.current_task())
+        said = Header(session or self.binding.session, input=event_id, client_id=client_id)
+        asked = said if session or event_id or client_id else _asked.get()
+        turn = Turn(name, asked, task=asyncio.current_task())
         _turn.set(turn)
 
         def end(reason: RunReason | None) -> None:

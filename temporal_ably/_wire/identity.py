@@ -23,8 +23,6 @@ HEADER_VERSION = 1
 
 _COUNT = re.compile(r"[0-9]{1,19}")
 _UNSAFE_IN_NAME = re.compile(r"[%,\s\x00-\x1f\x7f]")
-# Half a surrogate pair, which JSON can bring, cannot be sent.
-_FORBIDDEN_IN_NAME = re.compile(r"[,\s\x00-\x1f\x7f\ud800-\udfff]")
 _UNSAFE_IN_TURN = re.compile(r"[^A-Za-z0-9_.-]")
 _NUMBERS = re.compile(r"[0-9]+(\.[0-9]+)+")
 
@@ -141,11 +139,6 @@ def check_template(template: str) -> None:
             f"unable to use ABLY_SESSION_TEMPLATE {template!r}; a channel name is not empty and does not begin with "
             "'[' or ':'; begin it with a namespace, as in 'ai:{root_workflow_id}'"
         )
-
-
-def is_channel_name(name: str) -> bool:
-    """Tell whether Ably takes a name for a channel. Source: Ably's channel rules, error 40010."""
-    return bool(name) and name[0] not in "[:" and not _FORBIDDEN_IN_NAME.search(name)
 
 
 def render_session(template: str, variables: Mapping[str, str]) -> str:

@@ -88,6 +88,8 @@ def test_absent_header_is_none() -> None:
         Payload(),
         payload({"v": 1}),
         payload({"v": 1, "session": "ai:wf", "run": "run"}),
+    ]
+    + [
         payload(
             {
                 "v": 1,
@@ -97,11 +99,26 @@ def test_absent_header_is_none() -> None:
                 "chain": "r",
                 "node": "",
                 "segment": 0,
-                "sweeps": [7],
+                "sweeps": sweeps,
             }
-        ),
+        )
+        for sweeps in ([7], [["", 1, []]])
+    ]
+    + [
+        Payload(metadata={"encoding": b"binary/null"}),
+        payload({"v": 1, "session": 7}),
     ],
-    ids=["encrypted", "no JSON", "empty", "no session", "half a binding", "odd sweeps"],
+    ids=[
+        "encrypted",
+        "no JSON",
+        "empty",
+        "no session",
+        "half a binding",
+        "odd sweeps",
+        "odder sweeps",
+        "null",
+        "odd session",
+    ],
 )
 def test_unreadable_header_is_none_because_nothing_of_ours_fails_a_users_task(unreadable: Payload) -> None:
     assert extract({NAME: unreadable}) is None

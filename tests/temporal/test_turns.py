@@ -58,10 +58,10 @@ async def test_each_turn_is_a_run_that_answers_its_own_input(temporal: Temporal)
     }
     assert found == {
         "before": ("", "ai:chat", "e0", ""),
-        "first": ("/0.1", "ai:chat", "e1", ""),
-        "inner": ("/0.1", "ai:chat", "e1", ""),
-        "beside": ("/0.1", "ai:chat", "e1", ""),
-        "child's": ("/0.1", "ai:chat", "e1", ""),
+        "first": ("/0.1", "ai:chat", "e1", "carol"),
+        "inner": ("/0.1", "ai:chat", "e1", "carol"),
+        "beside": ("/0.1", "ai:chat", "e1", "carol"),
+        "child's": ("/0.1", "ai:chat", "e1", "carol"),
         "left": ("/0.2", "ai:chat", "left", ""),
         "right": ("/0.3", "ai:chat", "right", ""),
         "after": ("", "ai:chat", "e0", ""),

@@ -38,7 +38,7 @@ class Turns:
     @workflow.run
     async def run(self, invocation: Invocation | None = None) -> None:
         await noted("before")
-        async with turn(Invocation("e1", "ai:chat")):
+        async with turn(Invocation("e1", "ai:chat"), client_id="carol"):
             await noted("first")
             async with turn(input_event_id="e9"):
                 await noted("inner")

@@ -18,7 +18,6 @@ from temporal_ably._wire.identity import (
     bind,
     check_template,
     child_binding,
-    is_channel_name,
     is_swept,
     render_session,
     repeated_since,
@@ -118,16 +117,6 @@ def test_wrong_template_is_refused_with_the_variable_named(template: str, compla
     with pytest.raises(SettingsError, match=r"unable to use ABLY_SESSION_TEMPLATE") as caught:
         check_template(template)
     assert complaint in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["ai:chat-42", "chat", "a[b]", "50%25"])
-def test_channel_name_is_taken(name: str) -> None:
-    assert is_channel_name(name)
-
-
-@pytest.mark.parametrize("name", ["", ":chat", "[meta]chat", "a,b", "a b", "a\nb", "a\x00b", "a\ud800"], ids=ascii)
-def test_channel_name_that_ably_refuses_is_none(name: str) -> None:
-    assert not is_channel_name(name)
 
 
 # Runs.
