@@ -10,13 +10,14 @@ import shutil
 import sys
 import sysconfig
 import textwrap
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scripts.readme import README, with_table
 from temporal_ably import AblyInterceptor
-from temporal_ably._transport.realtime import _token
+from temporal_ably._wire.jwt import sign_jwt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +91,8 @@ async def test_what_the_hello_worker_published_is_inspected_as_shown(
     assert shown == snippets("text")[0]
 
     host, _, port = stage.server.endpoint.rpartition(":")
-    local = f"token='{_token(stage.server.key)}', endpoint='{host}', port={port}, tls=False"
+    token = sign_jwt(stage.server.key, now_s=int(time.time()), ttl_s=60)
+    local = f"token='{token}', endpoint='{host}', port={port}, tls=False"
     script = tmp_path / "inspect_it.py"
     script.write_text(snippets("python")[2].replace('key=os.environ["ABLY_API_KEY"]', local), encoding="utf-8")
     printed = await run(sys.executable, str(script))
