@@ -71,7 +71,7 @@ def test_every_guarantee_names_tests_that_exist() -> None:
         for name, path in named:
             test = ROOT / path
             assert test.stem == name
-            assert re.search(r"^(async )?def test_", test.read_text(encoding="utf-8"), re.MULTILINE), path
+            assert re.search(r"^ *(async )?def test_", test.read_text(encoding="utf-8"), re.MULTILINE), path
 
 
 async def say_hello(temporal: Temporal, stage: Stage, folder: Path) -> str:
