@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from temporal_ably._temporal.reconciliation import ReconciledRun, Reconciliation
     from temporal_ably._temporal.stream import ActivityStream
     from temporal_ably._temporal.streaming import current_stream, streaming
+    from temporal_ably._temporal.suspending import suspended, wait_for_approval
     from temporal_ably._temporal.turns import turn
     from temporal_ably.access import client_token
     from temporal_ably.envelope import Envelope
@@ -68,7 +69,9 @@ __all__ = [
     "reconcile",
     "session_name",
     "streaming",
+    "suspended",
     "turn",
+    "wait_for_approval",
 ]
 
 
@@ -92,7 +95,9 @@ _HOMES = {
     "reconcile": "temporal_ably._temporal.reconcile",
     "session_name": "temporal_ably._temporal.interceptor",
     "streaming": "temporal_ably._temporal.streaming",
+    "suspended": "temporal_ably._temporal.suspending",
     "turn": "temporal_ably._temporal.turns",
+    "wait_for_approval": "temporal_ably._temporal.suspending",
 }
 
 

@@ -41,7 +41,9 @@ NAMES = ERRORS | {
     "reconcile",
     "session_name",
     "streaming",
+    "suspended",
     "turn",
+    "wait_for_approval",
 }
 
 

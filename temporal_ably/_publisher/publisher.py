@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from temporal_ably._publisher.engine import Engine
     from temporal_ably._publisher.outbox import Outbox, Ticket
     from temporal_ably._publisher.run_end import RunEnd
+    from temporal_ably._publisher.suspension import Suspension
     from temporal_ably._publisher.telemetry import Account
     from temporal_ably._transport.base import Connection, Stored
     from temporal_ably._wire.events import StepReason
@@ -191,13 +192,35 @@ class Publisher:
 
     def end_run(self, end: RunEnd, now: float) -> None:
         """Publish a run's end once its own outboxes are empty; what is still being written is cut off."""
-        for outbox in self._schedule.outboxes():
-            if isinstance(outbox, Attempt) and outbox.run_id == end.run_id and not outbox.finished:
-                outbox.fence(now)
+        self._cut(end.run_id, now)
         ended = (end.channel, end.run_id)
         for opened in [opened for opened in self._opened_runs if opened[:2] == ended]:
             del self._opened_runs[opened]
         self._schedule.add(end, now)
+
+    def suspend_run(self, suspension: Suspension, now: float) -> None:
+        """Publish that a run waits for a client; where its workflow is done, what is still being written is cut off."""
+        if suspension.reason == "handed-over":
+            self._cut(suspension.run_id, now)
+        self._schedule.add(suspension, now)
+
+    def _cut(self, run_id: str, now: float) -> None:
+        for outbox in self._schedule.outboxes():
+            if isinstance(outbox, Attempt) and outbox.run_id == run_id and not outbox.finished:
+                outbox.fence(now)
+
+    async def settled(self, channel: str) -> None:
+        """Wait until all is on a channel that ended activities wrote there."""
+        self._pump()
+        while any(isinstance(each, Attempt) and each.finished for each in self._outboxes_of(channel)):
+            await self._changed.wait()
+
+    def is_away(self, channel: str) -> bool:
+        """Tell whether something waits for a channel that is out of reach."""
+        return any(not self._within_reach(each) for each in self._outboxes_of(channel))
+
+    def _outboxes_of(self, channel: str) -> list[Outbox]:
+        return [each for each in self._schedule.outboxes() if each.channel == channel and not each.done]
 
     async def history(
         self, channel: str, limit: int | None = None, *, until: Callable[[Stored], bool] = lambda _: False
@@ -237,12 +260,13 @@ class Publisher:
         """
         deadline = self.engine.loop.time() + timeout_s
         self._pump()
-        await self._wait_while(self._has_output, deadline)
-        await self._wait_while(self._has_marks, min(deadline, self.engine.loop.time() + _MARKS_S))
+        await self.wait_while(self._has_output, deadline)
+        await self.wait_while(self._has_marks, min(deadline, self.engine.loop.time() + _MARKS_S))
         for attempt in self._accounts.ended_and_seeking:
             self._accounts.link(attempt, ())
 
-    async def _wait_while(self, condition: Callable[[], bool], deadline: float) -> None:
+    async def wait_while(self, condition: Callable[[], bool], deadline: float) -> None:
+        """Wait while a condition holds, until a time of the loop's clock; asked again whenever something happens."""
         while condition() and (left_s := deadline - self.engine.loop.time()) > 0:
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), left_s)

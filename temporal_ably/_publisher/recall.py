@@ -108,17 +108,25 @@ def event_of(message: Stored) -> Event | None:
         return None
 
 
-def _started_us(message: Stored) -> int:
-    # Anybody may publish to the channel, headers of any shape.
+def tags_of(message: Stored) -> dict[str, str]:
+    """Read the tags of a message. Anybody may publish to the channel, headers of any shape."""
     headers = message.extras.get("headers")
-    return tags.started_us(cast("Mapping[str, object]", headers)) or 0 if isinstance(headers, Mapping) else 0
+    if not isinstance(headers, Mapping):
+        return {}
+    return {name: value for name, value in cast("Mapping[str, object]", headers).items() if isinstance(value, str)}
+
+
+def _started_us(message: Stored) -> int:
+    return tags.started_us(tags_of(message)) or 0
 
 
 def resolve_run(run: Run, reset: Reset | None, recalled: Recalled) -> Run:
     """Give the run to write to: an ended run is never reopened, a reset goes on beside it."""
     if reset is None or not recalled.ended:
         return run
-    return replace(run, id=f"{run.id}/r{reset.run_id}", invocation="")
+    beside = f"{run.id}/r{reset.run_id}"
+    gone_on = run.invocation.removeprefix(run.id) if run.invocation.startswith(f"{run.id}/") else ""
+    return replace(run, id=beside, invocation=beside + gone_on if gone_on else "")
 
 
 def tombstones(plan: Plan, sweeps: tuple[Sweep, ...], recalled: Recalled) -> list[Attempt]:

@@ -202,7 +202,8 @@ class AttemptSink:
         traceparent, account = telemetry.begin(maybe, self._began, traced=traced)
         attempt = Attempt(replace(plan, traceparent=traceparent), self.fence.allows)
         self._account = account
-        wanted = Wanted(bound.reset, bound.sweeps, bound.input, plan.origin.started_us if self._was_tried else 0)
+        tried_us = plan.origin.started_us if self._was_tried else 0
+        wanted = Wanted(bound.reset, bound.sweeps, bound.input, tried_us, bound.heard, bool(bound.turn))
         if wanted.anything:
             attempt.hold()
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, cast
 
 from temporalio.converter import DataConverter
 
+from temporal_ably._temporal.invocation import read_invocation
 from temporal_ably._wire.identity import HEADER_VERSION, Binding, Header, Reset, Sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from temporalio.api.common.v1 import Payload
 
@@ -41,6 +42,17 @@ def extract(headers: Mapping[str, Payload]) -> Header | None:
         return None
 
 
+def asked_by(value: object) -> Header | None:
+    """Give what a value asks that has the shape of an ``Invocation``, ``None`` for any other."""
+    read = read_invocation(value)
+    return Header(read[0], input=read[1]) if read is not None else None
+
+
+def asked_by_first(args: Sequence[object]) -> Header | None:
+    """Give what the first argument asks."""
+    return asked_by(args[0]) if args else None
+
+
 def _dump(header: Header) -> dict[str, object]:
     fields: dict[str, object] = {"v": HEADER_VERSION, "session": header.session}
     if header.ordinal is not None:
@@ -58,6 +70,8 @@ def _dump(header: Header) -> dict[str, object]:
         fields["turn"] = [bound.turn, bound.update]
     if bound.resumed:
         fields["resumed"] = bound.resumed
+    if bound.heard:
+        fields["heard"] = bound.heard
     if bound.reset is not None:
         fields["reset"] = [bound.reset.run_id, bound.reset.workflow_id, bound.reset.chain]
     if bound.sweeps:
@@ -95,4 +109,5 @@ def _load_binding(fields: dict[str, object]) -> Binding:
         turn=turn,
         update=update,
         resumed=cast("int", fields.get("resumed", 0)),
+        heard=tuple(cast("list[str]", fields.get("heard", []))),
     )

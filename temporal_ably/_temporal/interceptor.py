@@ -137,6 +137,7 @@ class AblyInterceptor(temporalio.client.Interceptor, temporalio.worker.Intercept
         functions[side.TEMPLATE] = lambda: template
         functions[side.CLOSED_HINT] = hint
         functions[side.TURN_HINT] = runtime.turn_ended
+        functions[side.SUSPENDED_HINT] = runtime.suspended
         functions[side.CURRENT] = side.current_identity
         return side.WorkflowInbound
 

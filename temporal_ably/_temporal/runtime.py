@@ -13,6 +13,7 @@ from temporal_ably._publisher.preparation import Preparation
 from temporal_ably._publisher.publisher import Publisher
 from temporal_ably._publisher.recollection import Recollection
 from temporal_ably._publisher.schedule import Rates
+from temporal_ably._publisher.wakeups import wake_up_name
 from temporal_ably._temporal.following import Owned
 from temporal_ably._temporal.open_runs import OpenRuns
 from temporal_ably._temporal.watcher import Watchers
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from temporalio.client import Client
 
     from temporal_ably._temporal.redaction import OnPart
-    from temporal_ably._temporal.workflow import TurnEnded
+    from temporal_ably._temporal.workflow import Suspended, TurnEnded
     from temporal_ably._transport.base import AuthCallback, Connection, Connector, Credentials
     from temporal_ably._wire.identity import Binding
     from temporal_ably.settings import AblySettings, CancelMode
@@ -89,7 +90,7 @@ class Shared:
 
     async def drain(self, timeout_s: float) -> None:
         """End the runs that are over, and publish what is finished, within a time."""
-        await self.watchers.settle()
+        await self.watchers.settle(timeout_s)
         await self.publisher.drain(timeout_s)
         await self.publisher.close_if_idle()
 
@@ -113,7 +114,7 @@ def open_run(bound: Binding) -> Run:
     and shows all runs of a session; alternatives of one run share it.
     Source: @ably/ai-transport 0.8.0, ``src/core/transport/tree.ts``, sibling groups.
     """
-    invocation = f"{bound.run}/{bound.resumed}" if bound.resumed else ""
+    invocation = wake_up_name(bound.run, bound.resumed) if bound.resumed else ""
     return Run(bound.run, f"{bound.run}/in", bound.client_id, invocation=invocation)
 
 
@@ -238,6 +239,13 @@ class Runtime:
         if shared is not None:
             owned = owned_by(bound, run_id)
             shared.publisher.engine.call(lambda: shared.watchers.hint(owned, workflow_type, self._client))
+
+    def suspended(self, said: Suspended) -> None:
+        """React to a workflow that waits for a client. Called on a workflow's thread: it never blocks."""
+        shared = self.shared() if self._client is not None else self.active
+        if shared is not None:
+            owned = owned_by(said.binding, said.run_id)
+            shared.publisher.engine.call(lambda: shared.watchers.suspended(owned, said, self._client))
 
     def turn_ended(self, ended: TurnEnded) -> None:
         """React to a turn that seems to be over. Called on a workflow's thread: it never blocks."""

@@ -11,30 +11,39 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from temporalio.service import RPCError, RPCStatusCode
 
+from temporal_ably._publisher.handover import opening_of, standing
 from temporal_ably._publisher.plan import Plan
 from temporal_ably._publisher.recall import recall
 from temporal_ably._publisher.reports import report_unexpected
 from temporal_ably._publisher.requests import stopped
 from temporal_ably._publisher.run_end import RunEnd
+from temporal_ably._publisher.suspension import Suspension
+from temporal_ably._publisher.wakeups import is_own, times_resumed
 from temporal_ably._temporal.following import Closed, Owned, follow, sweep_of, task_completed
 from temporal_ably._wire.events import RunClosed, RunReason
 from temporal_ably._wire.tags import Origin
 from temporal_ably.errors import HistoryError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from temporalio.client import Client
 
+    from temporal_ably._publisher.handover import Standing
     from temporal_ably._publisher.preparation import Preparation
     from temporal_ably._publisher.publisher import Publisher
     from temporal_ably._temporal.open_runs import OpenRuns
-    from temporal_ably._temporal.workflow import TurnEnded
+    from temporal_ably._temporal.workflow import Suspended, TurnEnded
+    from temporal_ably._wire.events import Run
     from temporal_ably._wire.identity import Sweep
+    from temporal_ably._wire.tags import Pause
 
 logger = logging.getLogger("temporal_ably")
 
@@ -68,6 +77,8 @@ class Watchers:
         self._ending: set[asyncio.Task[None]] = set()
         # Runs that this process opens, whatever their channels tell yet.
         self._opened: set[tuple[str, str]] = set()
+        # The channels of runs whose end or suspension is being decided.
+        self._deciding: list[str] = []
         self.client: Client | None = None
         self.streamed_types: set[str] = set()
 
@@ -78,8 +89,8 @@ class Watchers:
         if over is None:
             self._sweeps.setdefault(owned.place, {}).update(dict.fromkeys(sweeps))
             self._opened.add(owned.place)
-            self._open_runs.watch(owned, client)
             self._start(owned, client, check_opened=False)
+            self._open_runs.watch(owned, client)
             # One that was hinted at is watched already, perhaps under another name.
             self._clients[owned.place] = (owned, client)
         else:
@@ -93,6 +104,20 @@ class Watchers:
         client = client or self.client
         if client is not None and (owned.input or workflow_type in self.streamed_types):
             self._start(owned, client, check_opened=True)
+
+    def suspended(self, owned: Owned, said: Suspended, client: Client | None = None) -> None:
+        """React to a run whose workflow seems to wait for a client. ``client``: its worker's, where that is known."""
+        self._publisher.spawn(self._suspend(owned, said, client or self.client))
+
+    async def _suspend(self, owned: Owned, said: Suspended, client: Client | None) -> None:
+        if client is None or not await self._is_true(owned, said, client):
+            return
+        with self._decides(owned):
+            found = await self._standing(owned)
+            woken = found.run.invocation or found.run.id
+            gone_on = is_own(woken, owned.name) and times_resumed(woken, owned.name) > said.binding.resumed
+            if found.known and found.state == "active" and not gone_on:
+                self._publish_suspension(owned, found, "waiting")
 
     def turn_ended(self, owned: Owned, ended: TurnEnded, client: Client | None = None) -> None:
         """React to a turn that seems to be over. ``client``: its worker's, where that is known."""
@@ -122,12 +147,12 @@ class Watchers:
             if len(self._over) > _REMEMBERED_TURNS:
                 del self._over[next(iter(self._over))]
 
-    async def _is_true(self, owned: Owned, ended: TurnEnded, client: Client) -> bool:
+    async def _is_true(self, owned: Owned, said: TurnEnded | Suspended, client: Client) -> bool:
         for delay_s in _RETRY_S:
             try:
-                return await task_completed(client, owned.owner_id, ended.run_id, ended.history_length)
+                return await task_completed(client, owned.owner_id, said.run_id, said.history_length)
             except RPCError as err:
-                logger.debug("unable to tell whether a turn of %s is over; %s", owned.owner_id, err)
+                logger.debug("unable to tell whether %s meant what it said of a run; %s", owned.owner_id, err)
                 if err.status == RPCStatusCode.NOT_FOUND:
                     break
             await asyncio.sleep(delay_s)
@@ -150,15 +175,32 @@ class Watchers:
         self._sweeps.pop(place, None)
         self._open_runs.unwatch(place)
 
-    async def settle(self) -> None:
+    async def settle(self, timeout_s: float) -> None:
         """Before the process goes: end the runs whose owners have closed; leave the others to the living.
 
         A turn that has just ended is known to this process alone.
+
+        Args:
+            timeout_s: how long to wait for what the channels of those runs tell, while they are within reach.
         """
+        deadline = self._publisher.engine.loop.time() + timeout_s
         last = [self._settle_one(owned, client) for owned, client in list(self._clients.values())]
         waited = {*self._ending, *(asyncio.ensure_future(each) for each in last)}
         if waited:
             await asyncio.wait(waited, timeout=_SETTLE_S)
+        await self._publisher.wait_while(self._decides_within_reach, deadline)
+
+    def _decides_within_reach(self) -> bool:
+        return not self._preparation.away and any(not self._publisher.is_away(each) for each in self._deciding)
+
+    @contextmanager
+    def _decides(self, owned: Owned) -> Generator[None]:
+        self._deciding.append(owned.channel)
+        try:
+            yield
+        finally:
+            self._deciding.remove(owned.channel)
+            self._publisher.wake()
 
     async def stop(self) -> None:
         """Watch no more."""
@@ -194,7 +236,9 @@ class Watchers:
                 if closed is not None and owned.turn and not owned.update and await self._find_opened(owned) is None:
                     return
                 if closed is not None:
-                    await self._end(owned, client, closed)
+                    # It may go on with another run by now.
+                    latest, _ = self._clients.get(owned.place, (owned, client))
+                    await self._end(owned if check_opened else latest, client, closed)
                     return
             except RPCError as err:
                 logger.debug("unable to watch workflow %s of run %s; %s", owned.owner_id, owned.run.id, err)
@@ -228,17 +272,45 @@ class Watchers:
         return replace(owned, run=run, stopped=self._open_runs.stops and stopped(stored, run, owned.input))
 
     async def _end(self, owned: Owned, client: Client, closed: Closed) -> None:
-        reason = closed.reason
-        if reason == "complete" and await self._open_runs.was_stopped(owned):
-            reason = "cancelled"
-        sweeps = list(self._sweeps.get(owned.place, ()))
-        sweeps += [await sweep_of(client, owned.owner_id, run_id) for run_id in closed.retried]
-        if sweeps:
-            await self._preparation.sweep(_sweeper(owned), tuple(sweeps))
+        with self._decides(owned):
+            if closed.reason == "complete" and await self._open_runs.was_stopped(owned):
+                closed = replace(closed, reason="cancelled")
+            sweeps = list(self._sweeps.get(owned.place, ()))
+            sweeps += [await sweep_of(client, owned.owner_id, run_id) for run_id in closed.retried]
+            if sweeps:
+                await self._preparation.sweep(_sweeper(owned), tuple(sweeps))
+            if owned.input:
+                await self._end_answer(owned, closed)
+            else:
+                self._publish_end(owned, owned.run, closed)
+
+    async def _end_answer(self, owned: Owned, closed: Closed) -> None:
+        found = await self._standing(owned)
+        if found.state in ("ended", "elsewhere", "handed-over"):
+            return
+        for run in found.left:
+            self._publish_end(owned, run, closed)
+        if closed.reason == "complete" and found.hands_over:
+            self._publish_suspension(owned, found, "handed-over")
+        else:
+            self._publish_end(owned, found.run, closed)
+
+    async def _standing(self, owned: Owned) -> Standing:
+        await self._publisher.settled(owned.channel)
+        name = owned.name or owned.run.id
+        stored = await self._preparation.read(owned.channel, opening_of(owned.run, name))
+        return standing(stored or [], owned.run, name)
+
+    def _publish_end(self, owned: Owned, run: Run, closed: Closed) -> None:
         error = closed.error if self._expose_errors else None
-        event = RunClosed(owned.run, reason, error or None)
+        event = RunClosed(run, closed.reason, error or None)
         end = RunEnd(owned.channel, event, owned.owner_id, owned.tagged_run_id)
         self._publisher.end_run(end, self._publisher.engine.loop.time())
+        self._publisher.wake()
+
+    def _publish_suspension(self, owned: Owned, found: Standing, reason: Pause) -> None:
+        suspension = Suspension(owned.channel, found, reason, owned.owner_id, owned.tagged_run_id)
+        self._publisher.suspend_run(suspension, self._publisher.engine.loop.time())
         self._publisher.wake()
 
 

@@ -27,8 +27,7 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from temporal_ably._temporal.headers import NAME, extract, inject
-from temporal_ably._temporal.invocation import asked_by_first
+from temporal_ably._temporal.headers import NAME, asked_by_first, extract, inject
 from temporal_ably._wire.identity import (
     Binding,
     Header,
@@ -36,6 +35,7 @@ from temporal_ably._wire.identity import (
     WorkflowFacts,
     bind,
     child_binding,
+    resumed_binding,
     turn_binding,
     turn_name,
     update_name,
@@ -49,10 +49,14 @@ if TYPE_CHECKING:
 
 CLOSED_HINT = "__temporal_ably_closed"
 TURN_HINT = "__temporal_ably_turn_ended"
+SUSPENDED_HINT = "__temporal_ably_suspended"
 TEMPLATE = "__temporal_ably_template"
 CURRENT = "__temporal_ably_current"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+# Inputs that are remembered: one of them may be why a run goes on.
+_HEARD = 8
 
 ClosedHint = Callable[[Binding, str, str], None]
 
@@ -71,7 +75,17 @@ class TurnEnded:
     reason: RunReason
 
 
+@dataclass(frozen=True)
+class Suspended:
+    """A run of which a workflow says that it waits for a client. Otherwise as ``TurnEnded``."""
+
+    binding: Binding
+    run_id: str
+    history_length: int
+
+
 TurnHint = Callable[[TurnEnded], None]
+SuspendedHint = Callable[[Suspended], None]
 
 
 def microseconds(moment: datetime) -> int:
@@ -83,7 +97,8 @@ def microseconds(moment: datetime) -> int:
 class Turn:
     """A turn of a workflow: the run that it is, and how it is told from others.
 
-    ``task`` is the one that began it, where it ends before that.
+    ``task`` is the one that began it, where it ends before that. ``waits`` counts what waits for a client in it,
+    ``resumed`` how often it has gone on, ``heard`` is what had come to the workflow until then.
     """
 
     name: str
@@ -91,6 +106,14 @@ class Turn:
     update: str = ""
     task: asyncio.Task[Any] | None = field(default=None, compare=False)
     over: bool = field(default=False, compare=False)
+    waits: int = field(default=0, compare=False)
+    resumed: int = field(default=0, compare=False)
+    heard: tuple[Header, ...] = field(default=(), compare=False)
+
+    def going_on(self, bound: Binding) -> Binding:
+        """Give the binding of what is done now; ``bound`` is that of the beginning."""
+        heard = tuple(each.input for each in self.heard if each.session == bound.session)
+        return resumed_binding(bound, self.resumed, heard)
 
 
 # Host and sandbox have modules of their own, and so variables of their own: what runs in the sandbox comes by
@@ -111,11 +134,16 @@ class Identity:
     Args:
         template: the session template.
         turn_hint: told when a turn seems to be over.
+        suspended_hint: told when a run seems to wait for a client.
     """
 
-    def __init__(self, template: str, turn_hint: TurnHint) -> None:
+    def __init__(self, template: str, turn_hint: TurnHint, suspended_hint: SuspendedHint) -> None:
         self._template = template
         self._turn_hint = turn_hint
+        self._suspended_hint = suspended_hint
+        # What it does outside of turns.
+        self._itself = Turn("", None)
+        self._heard: list[Header] = []
         self._bound: Binding | None = None
         self._asked: Header | None = None
         self._began = False
@@ -129,7 +157,12 @@ class Identity:
 
     @property
     def binding(self) -> Binding:
-        """Where the run's output goes; taken from its facts at first need."""
+        """Where the run's output goes."""
+        return self._itself.going_on(self._first_binding)
+
+    @property
+    def _first_binding(self) -> Binding:
+        # Taken from its facts at first need.
         if self._bound is not None:
             return self._bound
         info = workflow.info()
@@ -152,7 +185,7 @@ class Identity:
         return self.binding if turn is None else self._of(turn)
 
     def _of(self, turn: Turn) -> Binding:
-        return turn_binding(self.binding, turn.name, turn.asked, update=turn.update)
+        return turn.going_on(turn_binding(self._first_binding, turn.name, turn.asked, update=turn.update))
 
     @contextmanager
     def updating(self, update: str, asked: Header | None) -> Generator[None]:
@@ -175,7 +208,7 @@ class Identity:
 
     def _note_reset(self) -> None:
         # The first start that is not replayed is where a reset run leaves the old path.
-        bound, info = self.binding, workflow.info()
+        bound, info = self._first_binding, workflow.info()
         if self._swept or info.run_id == info.original_execution_run_id or workflow.unsafe.is_replaying():
             return
         self._swept = True
@@ -196,6 +229,36 @@ class Identity:
         """Give the header of the next run of a workflow that continues as new."""
         following = replace(self.binding, segment=self.binding.segment + 1)
         return Header(following.session, following, continued_from=workflow.info().run_id)
+
+    def hear(self, asked: Header | None) -> None:
+        """Note an input that comes to the workflow by a signal or an update."""
+        if asked is not None and asked.input:
+            self._heard = [*self._heard, asked][-_HEARD:]
+
+    def suspend(self) -> Callable[[], None]:
+        """Begin to wait for a client in the current turn, or outside of turns.
+
+        Returns:
+            What goes on.
+        """
+        if not self.owns_run:
+            return lambda: None
+        turn = _open_turn() or self._itself
+        if turn.waits == 0:
+            self._hint_suspended()
+        turn.waits += 1
+
+        def go_on() -> None:
+            turn.waits -= 1
+            turn.resumed += 1
+            turn.heard = tuple(self._heard)
+
+        return go_on
+
+    def _hint_suspended(self) -> None:
+        if not workflow.unsafe.is_replaying():
+            info = workflow.info()
+            self._suspended_hint(Suspended(self._current, info.run_id, info.get_current_history_length()))
 
     def open_turn(self, session: str, event_id: str, client_id: str) -> Callable[[RunReason | None], None]:
         """Begin a turn: what this task and its children do belongs to it.
@@ -218,6 +281,8 @@ class Identity:
         asked = said if session or event_id or client_id else _asked.get()
         turn = Turn(name, asked, task=asyncio.current_task())
         _turn.set(turn)
+        # What it answers, nobody else goes on with.
+        self._heard = [each for each in self._heard if asked is None or each.input != asked.input]
 
         def end(reason: RunReason | None) -> None:
             if reason is not None and not turn.over:
@@ -279,7 +344,7 @@ class WorkflowInbound(WorkflowInboundInterceptor):
         super().__init__(next)
         functions = _extern_functions()
         self._hint: ClosedHint = functions[CLOSED_HINT]
-        self._identity = Identity(functions[TEMPLATE](), functions[TURN_HINT])
+        self._identity = Identity(functions[TEMPLATE](), functions[TURN_HINT], functions[SUSPENDED_HINT])
 
     def init(self, outbound: WorkflowOutboundInterceptor) -> None:
         """Put the outbound side in."""
@@ -288,13 +353,17 @@ class WorkflowInbound(WorkflowInboundInterceptor):
     async def handle_signal(self, input: HandleSignalInput) -> None:
         """Handle a signal; a turn that it begins answers what its sender asked."""
         _identity.set(self._identity)
-        _asked.set(extract(input.headers))
+        asked = extract(input.headers)
+        _asked.set(asked)
+        self._identity.hear(asked or asked_by_first(input.args))
         await self.next.handle_signal(input)
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         """Handle an update, which is a turn of its own."""
         _identity.set(self._identity)
-        with self._identity.updating(input.id, extract(input.headers) or asked_by_first(input.args)):
+        asked = extract(input.headers) or asked_by_first(input.args)
+        self._identity.hear(asked)
+        with self._identity.updating(input.id, asked):
             return await self.next.handle_update_handler(input)
 
     async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:

@@ -75,7 +75,8 @@ class Binding:
     of ``/segment.ordinal`` for a child. ``input`` is the event id of the input that the run answers and
     ``client_id`` who it is for, both empty where nobody said. ``turn`` is set within a turn of a workflow,
     whose run is the turn's; ``update`` with it where the turn is an update. ``resumed`` counts how often
-    the run has gone on after it was suspended.
+    the run has gone on after it was suspended, and ``heard`` are the event ids of inputs that came to the workflow
+    until then, one of which may be the reason.
     """
 
     session: str
@@ -91,6 +92,7 @@ class Binding:
     turn: str = ""
     update: str = ""
     resumed: int = 0
+    heard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -269,7 +271,19 @@ def turn_binding(bound: Binding, turn: str, asked: Header | None, *, update: str
         turn=turn,
         update=update,
         resumed=0,
+        heard=(),
     )
+
+
+def resumed_binding(bound: Binding, times: int, heard: tuple[str, ...]) -> Binding:
+    """Give the binding of what a workflow does after it waited.
+
+    Args:
+        bound: as it was before.
+        times: how often it has gone on since.
+        heard: event ids of inputs that came to it until the last time.
+    """
+    return replace(bound, resumed=bound.resumed + times, heard=heard) if times else bound
 
 
 def step_id(binding: Binding, ordinal: int) -> str:

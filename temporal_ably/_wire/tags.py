@@ -45,6 +45,8 @@ STATUS = "temporal-status"
 SUPERSEDED_BY = "temporal-superseded-by"
 
 EventName = Literal["run-start", "run-suspend", "run-resume", "run-end", "step-start", "step-end", "part"]
+# Why a run is suspended: its workflow waits, or it is done, and whoever answers has another one go on with the run.
+Pause = Literal["waiting", "handed-over"]
 
 
 # More digits than 64 bits hold are no time, and Python refuses to read thousands of them.
@@ -135,7 +137,7 @@ def run_tags(run: Run, event: EventName, owner_id: str, owner_run_id: str) -> di
 
 
 def end_tags(reason: str, error: str | None = None) -> dict[str, str]:
-    """Give the further tags of the end of a run or step. ``error`` is a text for end users."""
+    """Give the further tags of the end of a run or step, or of a run's pause. ``error`` is a text for end users."""
     return {REASON: reason} if error is None else {REASON: reason, ERROR: error}
 
 

@@ -109,6 +109,14 @@ class Chat:
         given = {} if reason is None else {"reason": reason}
         await self._node.call("approve", self._name, approvalId=approval_id, approved=approved, **given)
 
+    async def resolve(self, message: Json, call: Json, *, output: object) -> Json:
+        """Give the output of a call of a shown message as a continuation of its run; returns the body to be posted."""
+        [run] = self.state.runs
+        call_id, message_id = call["toolCallId"], message["codecMessageId"]
+        return await self._node.call(
+            "resolve", self._name, runId=run, codecMessageId=message_id, toolCallId=call_id, output=output
+        )
+
     async def regenerate(self, message_id: str) -> Json:
         """Ask for another answer; returns the body that the page posts."""
         await self._node.call("regenerate", self._name, messageId=message_id)

@@ -9,7 +9,7 @@ from temporalio.worker import ExecuteActivityInput, WorkflowInterceptorClassInpu
 
 from temporal_ably import AblyInterceptor, AblySettings, SettingsError, current_stream, session_name
 from temporal_ably._temporal.activity import ActivityInbound
-from temporal_ably._temporal.workflow import CLOSED_HINT, CURRENT, TEMPLATE, TURN_HINT, WorkflowInbound
+from temporal_ably._temporal.workflow import CLOSED_HINT, CURRENT, SUSPENDED_HINT, TEMPLATE, TURN_HINT, WorkflowInbound
 from temporal_ably._wire.identity import DEFAULT_TEMPLATE, Binding
 from temporal_ably.testing.recorder import AblyRecorder
 
@@ -100,7 +100,7 @@ def test_workflows_get_the_class_and_what_it_needs_from_outside() -> None:
     functions: dict[str, Callable[..., Any]] = {}
     interceptor = AblyInterceptor(api_key=KEY, session_template="chat:{workflow_id}")
     assert interceptor.workflow_interceptor_class(class_input(functions)) is WorkflowInbound
-    assert set(functions) == {CLOSED_HINT, CURRENT, TEMPLATE, TURN_HINT}
+    assert set(functions) == {CLOSED_HINT, CURRENT, SUSPENDED_HINT, TEMPLATE, TURN_HINT}
     assert functions[TEMPLATE]() == "chat:{workflow_id}"
 
 

@@ -8,7 +8,7 @@
 
 import { createInterface } from 'node:readline';
 
-import { createChatTransport, createClientSession } from '@ably/ai-transport/vercel';
+import { createChatTransport, createClientSession, createUIMessageCodec } from '@ably/ai-transport/vercel';
 import * as Ably from 'ably';
 import {
   AbstractChat,
@@ -109,6 +109,7 @@ class Page {
   #session;
   #transport;
   #chat;
+  #codec = createUIMessageCodec();
   #scheduled = false;
 
   constructor(name, { channel, host, port, key, clientId, tools = {} }) {
@@ -197,6 +198,13 @@ class Page {
     await this.#chat.addToolApprovalResponse({ approved, id: approvalId, reason });
   }
 
+  /** Give the output of a call as a continuation of its run, as an application over the bare session does. */
+  async resolve({ codecMessageId, output, runId, toolCallId }) {
+    const result = this.#codec.createToolResult(codecMessageId, { output, toolCallId });
+    const run = await this.#session.view.send(result, { runId });
+    return run.toInvocation().toJSON();
+  }
+
   regenerate({ messageId }) {
     void this.#chat.regenerate({ messageId });
   }
@@ -225,6 +233,7 @@ const commands = {
   },
   say: async ({ session, ...message }) => find(session).say(message),
   answerCall: async ({ session, ...answer }) => find(session).answerCall(answer),
+  resolve: async ({ session, ...answer }) => find(session).resolve(answer),
   approve: async ({ session, ...answer }) => find(session).approve(answer),
   regenerate: async ({ session, ...message }) => find(session).regenerate(message),
   stop: async ({ session }) => find(session).stop(),
