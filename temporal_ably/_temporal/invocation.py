@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from temporal_ably._wire.names import is_channel_name
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from temporal_ably._wire.identity import Header
 
 _NAMES = (("inputEventId", "sessionName"), ("input_event_id", "session_name"))
 # What is longer is neither: an end user may send it, and it would go into the history with each activity.
@@ -47,19 +42,6 @@ def read_invocation(value: object) -> tuple[str, str] | None:
         if 0 < len(event_id) <= _LIMIT_CHARS and len(session) <= _LIMIT_CHARS and is_channel_name(session):
             return session, event_id
     return None
-
-
-def asked_by(value: object) -> Header | None:
-    """Give what a value asks that has the shape of an ``Invocation``, ``None`` for any other."""
-    from temporal_ably._wire.identity import Header
-
-    read = read_invocation(value)
-    return Header(read[0], input=read[1]) if read is not None else None
-
-
-def asked_by_first(args: Sequence[object]) -> Header | None:
-    """Read them off the first argument."""
-    return asked_by(args[0]) if args else None
 
 
 def _get(value: object, name: str) -> object:

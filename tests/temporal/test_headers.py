@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
 
-from temporal_ably._temporal.headers import NAME, extract, inject
+from temporal_ably import Invocation
+from temporal_ably._temporal.headers import NAME, asked_by_first, extract, inject
 from temporal_ably._wire.identity import Binding, Header, Reset, Sweep
 
 texts = st.text(max_size=8)
 counts = st.integers(min_value=0, max_value=2**53)
+ODD_SWEEPS: tuple[list[object], ...] = ([7], [["", 1, list[int]()]])
 
 
 @st.composite
@@ -102,7 +104,7 @@ def test_absent_header_is_none() -> None:
                 "sweeps": sweeps,
             }
         )
-        for sweeps in ([7], [["", 1, []]])
+        for sweeps in ODD_SWEEPS
     ]
     + [
         Payload(metadata={"encoding": b"binary/null"}),
@@ -127,3 +129,10 @@ def test_unreadable_header_is_none_because_nothing_of_ours_fails_a_users_task(un
 @pytest.mark.parametrize("value", [None, "text", [1], {}, {"v": 2, "session": "ai:wf"}, {"session": "ai:wf"}])
 def test_header_of_a_version_that_is_not_known_is_none(value: object) -> None:
     assert extract({NAME: payload(value)}) is None
+
+
+def test_only_the_first_argument_asks() -> None:
+    invocation = Invocation("e1", "ai:chat-42")
+    assert asked_by_first([invocation, "words"]) == Header("ai:chat-42", input="e1")
+    assert asked_by_first(["words", invocation]) is None
+    assert asked_by_first([]) is None

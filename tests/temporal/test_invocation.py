@@ -8,8 +8,7 @@ from pydantic import BaseModel
 from temporalio.converter import DataConverter
 
 from temporal_ably import Invocation
-from temporal_ably._temporal.invocation import asked_by, asked_by_first
-from temporal_ably._wire.identity import Header
+from temporal_ably._temporal.invocation import read_invocation
 
 BODY = {"inputEventId": "e1", "sessionName": "ai:chat-42"}
 
@@ -54,7 +53,7 @@ class Awkward:
     ids=lambda value: type(value).__name__,
 )
 def test_whatever_has_the_shape_of_an_invocation_asks(value: object) -> None:
-    assert asked_by(value) == Header("ai:chat-42", input="e1")
+    assert read_invocation(value) == ("ai:chat-42", "e1")
 
 
 @pytest.mark.parametrize(
@@ -81,13 +80,7 @@ def test_whatever_has_the_shape_of_an_invocation_asks(value: object) -> None:
     ids=lambda value: repr(value)[:60],
 )
 def test_whatever_has_not_asks_nothing(value: object) -> None:
-    assert asked_by(value) is None
-
-
-def test_only_the_first_argument_counts() -> None:
-    assert asked_by_first([BODY, "words"]) == Header("ai:chat-42", input="e1")
-    assert asked_by_first(["words", BODY]) is None
-    assert asked_by_first([]) is None
+    assert read_invocation(value) is None
 
 
 def test_invocation_is_the_body_of_ablys_clients_for_temporals_converter() -> None:
