@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from temporalio.service import RPCError, RPCStatusCode
 
-from temporal_ably._temporal.headers import extract
-from temporal_ably._temporal.invocation import asked_by_first
+from temporal_ably._temporal.headers import asked_by_first, extract
 from temporal_ably._wire.identity import render_session
 
 if TYPE_CHECKING:
