@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from temporal_ably._session.attempts import judged
 from temporal_ably._session.fold import Fold
 from temporal_ably._session.transcript import transcript
+from temporal_ably._temporal.invocation import Invocation
+from temporal_ably.testing.client import cancel, newest_run, say
 from temporal_ably.testing.connection import RecordingConnection
 from temporal_ably.testing.faults import Fate, Fault
 from temporal_ably.testing.memory import Memory
@@ -168,6 +171,38 @@ class AblyRecorder:
             TimeoutError: if it does not in time; the text shows the session.
         """
         return await self.wait_for(_has_ended, channel=channel, timeout=timeout)
+
+    # What clients do.
+
+    def say(self, channel: str, text: str, *, client_id: str = "alice", run_id: str | None = None) -> Invocation:
+        """Say something, as the user of a chat page does.
+
+        Args:
+            channel: the session's channel.
+            text: what the user says.
+            client_id: who says it.
+            run_id: the run that it is said to while that goes on, for ``current_stream().steers()``; ``None`` for
+                what is to be answered.
+
+        Returns:
+            What the page would post: a workflow with it as first argument answers this.
+        """
+        name = str(uuid.uuid4())
+        self._memory.send(channel, say(self._session(channel), text, name, client_id=client_id, run_id=run_id or ""))
+        return Invocation(inputEventId=name, sessionName=channel)
+
+    def cancel(self, channel: str, run_id: str | None = None) -> None:
+        """Stop a run, as the user of a chat page does.
+
+        Args:
+            channel: the session's channel.
+            run_id: the run; ``None`` for the one that began last.
+
+        Raises:
+            LookupError: if there is none.
+        """
+        stopped = run_id or newest_run(self._session(channel), channel)
+        self._memory.send(channel, cancel(stopped, str(uuid.uuid4())))
 
     # Faults.
 

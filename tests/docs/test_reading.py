@@ -53,7 +53,7 @@ async def test_agent_reads_the_conversation_and_a_program_follows_it(
 ) -> None:
     for name, value in stage.environment.items():
         monkeypatch.setenv(name, value)
-    agent, program, model = load(modules, "stream.conversation()"), load(modules, "SessionReader"), Model()
+    agent, program, model = load(modules, "conversation = await stream"), load(modules, "SessionReader"), Model()
     monkeypatch.setattr(agent, "model", model)
     session = f"ai:{stage.name}"
     alice = await stage.viewers.open(stage.server.endpoint, session, key=stage.server.key, client_id="alice")
