@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from temporal_ably._session.anthropic_prompt import anthropic_messages
 from temporal_ably._session.openai_prompt import chat_messages, response_items
-from temporal_ably._session.parts import StepStartPart
+from temporal_ably._session.parts import StepStartPart, ToolPart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,6 +58,11 @@ class Conversation:
         """The texts, each after who said it, with an empty line between them."""
         said = ((message.role, message.text) for message in self.messages)
         return "\n\n".join(f"{role}: {text}" for role, text in said if text)
+
+    def tool_call(self, call_id: str) -> ToolPart | None:
+        """Find a tool call, with what became of it: whether it was ``approved``, its ``output``, its ``error``."""
+        parts = (part for message in reversed(self.messages) for part in message.parts)
+        return next((part for part in parts if isinstance(part, ToolPart) and part.call_id == call_id), None)
 
     def last(self, *, messages: int | None = None, characters: int | None = None) -> Conversation:
         """Give the newest part of it that keeps within limits and begins with what a user said.

@@ -131,6 +131,11 @@ class ToolPart:
         """The approval: its ``id``, and whether it was ``approved`` once that is known."""
         return self.values.get("approval")
 
+    @property
+    def approved(self) -> bool | None:
+        """What a person said who was asked, ``None`` as long as nobody did."""
+        return {"approval-responded": True, "output-denied": False}.get(self.state)
+
     def as_ui(self) -> dict[str, Json]:
         """Give the part as it stands in a UIMessage."""
         name: dict[str, Json] = {"toolName": self.name} if self.dynamic else {}

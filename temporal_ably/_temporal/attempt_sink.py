@@ -20,6 +20,7 @@ from temporal_ably._publisher.preparation import Wanted
 from temporal_ably._publisher.recollection import Turn
 from temporal_ably._publisher.requests import as_conversation
 from temporal_ably._publisher.telemetry import error_type, telemetry
+from temporal_ably._publisher.wakeups import is_own
 from temporal_ably._temporal.fence import Fence
 from temporal_ably._temporal.runtime import Runtime, Shared, owned_by
 from temporal_ably._temporal.workflow import microseconds
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from temporal_ably._publisher.telemetry import Account
     from temporal_ably._session.conversation import Conversation
+    from temporal_ably._session.model import Session
     from temporal_ably._temporal.cut import Cut
     from temporal_ably._temporal.following import Owned
     from temporal_ably._temporal.runtime import AgentName
@@ -166,10 +168,11 @@ class AttemptSink:
         reading = shared.recollection.session(Turn(bound.session, bound.run, bound.input), self._began)
         session = await asyncio.wrap_future(shared.publisher.engine.submit(reading))
         # In a run that goes on by another workflow, steps are told apart by that.
-        others = (each.run for each in session.inputs if bound.input and each.event_id == bound.input)
-        run_id = next((run for run in others if run), bound.run)
-        step = self._step if run_id == bound.run else f"{bound.run}{self._step}"
-        found = session.conversation(input_id=bound.input, run_id=bound.run, without_step=step)
+        asked, own_run = _asked(session, bound)
+        others = (each.run for each in session.inputs if asked and each.event_id == asked)
+        run_id = next((run for run in others if run), own_run)
+        step = self._step if is_own(run_id, bound.run) else f"{bound.run}{self._step}"
+        found = session.conversation(input_id=asked, run_id=own_run, without_step=step)
         own = (message for run in session.runs if run.id == run_id for message in run.messages)
         # Where nobody said anything meanwhile, as nearly always, there is nothing to ask.
         unheeded = await self.steers() if any(message.role == "user" for message in own) else ()
@@ -309,6 +312,17 @@ class AttemptSink:
     def _allowance_s(self, *, cancelled: bool) -> float:
         allowance_s = min(self._runtime.options.flush_timeout.total_seconds(), self.fence.left_s / _SHARE_OF_DEADLINE)
         return min(allowance_s, _CANCEL_FLUSH_S) if cancelled else allowance_s
+
+
+def _asked(session: Session, bound: Binding) -> tuple[str, str]:
+    """Give the event id of the input that is answered now, and the run that does, unless it is another's."""
+    heard = [
+        each.event_id
+        for each in session.inputs
+        if each.event_id in bound.heard and is_own(each.run or each.supersedes, bound.run)
+    ]
+    runs = [run.id for run in session.runs if is_own(run.id, bound.run)]
+    return [bound.input, *heard][-1], [bound.run, *runs][-1]
 
 
 async def _wait_out(futures: set[asyncio.Future[Outcome]], timeout_s: float) -> None:

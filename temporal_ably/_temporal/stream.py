@@ -184,6 +184,19 @@ class ActivityStream:
         """
         self.write({"type": "tool-output-denied", "toolCallId": call_id})
 
+    def tool_approval_request(self, call_id: str, *, approval_id: str | None = None) -> None:
+        """Ask people whether a tool call of this message may be run; see ``temporal_ably.wait_for_approval``.
+
+        Args:
+            call_id: the call's id.
+            approval_id: a name for the question; by default one is made of the call's id.
+
+        Raises:
+            EncodeError: if a value has the wrong type.
+        """
+        named = f"{call_id}/approval" if approval_id is None else approval_id
+        self.write({"type": "tool-approval-request", "toolCallId": call_id, "approvalId": named})
+
     def data(self, name: str, value: JsonLike, *, id: str | None = None, transient: bool = False) -> None:
         """Stream data of your own, the part ``data-<name>`` of clients.
 

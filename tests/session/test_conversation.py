@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from temporal_ably._session.conversation import Conversation
+from temporal_ably._session.model import Message
+from temporal_ably._session.parts import ToolPart, ToolState
 from temporal_ably._wire.parts import Whole
 from tests.session.chat import CALL, Chat, ids, text, texts
 
@@ -274,3 +276,14 @@ def test_a_conversation_as_prompts():
         told[1],
     ]
     assert [message["role"] for message in conversation.to_anthropic()] == ["user", "assistant"]
+
+
+def test_a_tool_call_is_found_with_what_became_of_it():
+    def call(call_id: str, state: ToolState) -> ToolPart:
+        return ToolPart("1", call_id, "send", state)
+
+    parts = (call("c1", "approval-responded"), call("c2", "output-denied"), call("c3", "approval-requested"))
+    found = Conversation((Message("m1", "1", "m1", parts), Message("m2", "2", "m2", (call("c4", "output-available"),))))
+    calls = [found.tool_call(f"c{number}") for number in range(1, 5)]
+    assert [each.approved for each in calls if each is not None] == [True, False, None, None]
+    assert found.tool_call("c5") is None

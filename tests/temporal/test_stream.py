@@ -81,6 +81,14 @@ ONE_CHUNK: list[tuple[Callable[[ActivityStream], object], str]] = [
     ),
     (lambda s: s.tool_error("c1", "no"), 'tool-output-error toolCallId=c1 {"errorText": "no"} in 0'),
     (lambda s: s.tool_denied("c1"), "tool-output-denied toolCallId=c1 in 0"),
+    (
+        lambda s: s.tool_approval_request("c1"),
+        "tool-approval-request toolCallId=c1 approvalId=c1/approval in 0",
+    ),
+    (
+        lambda s: s.tool_approval_request("c1", approval_id="a1"),
+        "tool-approval-request toolCallId=c1 approvalId=a1 in 0",
+    ),
     (lambda s: s.data("step", {"n": 1}), 'data-step {"n": 1} in 0'),
     (lambda s: s.data("step", "x", id="p"), 'data-step id=p "x" in 0'),
     (lambda s: s.source("https://e.com"), 'source-url sourceId=https://e.com "https://e.com" in 0'),
