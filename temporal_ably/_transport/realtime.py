@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from temporal_ably._transport.base import OnGap, OnMessage
-    from temporal_ably._transport.sdk import Channels, Realtime, Rest, StateChange
+    from temporal_ably._transport.sdk import Ably, Channels, Realtime, Rest, StateChange
 
 _HISTORY_PAGE = 1000
 _HISTORY_PAGES = 20
@@ -70,9 +70,9 @@ class RealtimeConnection:
             raise ConnectionLostError(f"unable to connect to Ably; {why}; trying again") from err
 
     async def _open(self) -> None:
-        guard(self._credentials.key)
+        ably = _guarded_sdk(self._credentials.key)
         await self._probe()
-        self._client = sdk().AblyRealtime(
+        self._client = ably.AblyRealtime(
             **self._auth_options(),
             client_id=self._credentials.client_id,
             endpoint=self._credentials.endpoint,
@@ -225,10 +225,10 @@ class RealtimeConnection:
         Raises:
             HistoryError: if they cannot be read.
         """
-        guard(self._credentials.key)
+        ably = _guarded_sdk(self._credentials.key)
         client: Rest | None = None
         try:
-            client = sdk().AblyRest(**self._rest_options())
+            client = ably.AblyRest(**self._rest_options())
             page = await client.channels.get(channel).history(limit=_HISTORY_PAGE, start=since_ms)
             for _ in range(_HISTORY_PAGES):
                 for message in page.items:
@@ -278,6 +278,13 @@ class RealtimeConnection:
         closing = asyncio.ensure_future(client.close())
         closing.add_done_callback(retrieve)
         await asyncio.wait({closing}, timeout=1.0)
+
+
+def _guarded_sdk(key: str) -> Ably:
+    # Loaded first: only loggers that exist can be guarded.
+    loaded = sdk()
+    guard(key)
+    return loaded
 
 
 async def _run(channels: Channels, name: str, operation: Operation) -> list[str | None]:

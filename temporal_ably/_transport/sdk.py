@@ -146,17 +146,17 @@ class Rest(Protocol):
     async def close(self) -> None: ...
 
 
-class _Ably(Protocol):
+class Ably(Protocol):
     AblyRealtime: Callable[..., Realtime]
     AblyRest: Callable[..., Rest]
     AblyException: type[Exception]
 
 
-def sdk() -> _Ably:
+def sdk() -> Ably:
     """Give the module ``ably``."""
     import ably  # pyright: ignore[reportMissingTypeStubs] - it has none
 
-    return cast("_Ably", ably)
+    return cast("Ably", ably)
 
 
 def ably_error(error: BaseException | None) -> AblyError | None:
