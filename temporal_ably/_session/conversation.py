@@ -139,12 +139,17 @@ def _find_input(inputs: Sequence[Input], input_id: str) -> Input | None:
 
 def _own_run(branches: Branches, asked: Input | None, input_id: str, run_id: str) -> Node | None:
     named = asked.run if asked is not None and asked.run else run_id
-    if named or not input_id:
-        return branches.run(named)
+    known = branches.run(named)
+    if known is not None or not input_id:
+        return known
     answered = asked.id if asked is not None else input_id
-    answers = (node for node in reversed(branches.nodes) if node.run is not None and answered in node.run.input_ids)
+    # The result of a tool is in its run before anybody has opened that.
     forked = branches.owner(answered)
-    return next(answers, forked if forked is not None and forked.run is not None else None)
+    forked = forked if forked is not None and forked.run is not None else None
+    if named:
+        return forked
+    answers = (node for node in reversed(branches.nodes) if node.run is not None and answered in node.run.input_ids)
+    return next(answers, forked)
 
 
 def _chain(branches: Branches, asked: Input | None, own: Node | None) -> list[Node]:

@@ -20,7 +20,7 @@ from temporal_ably._publisher.preparation import Wanted
 from temporal_ably._publisher.recollection import Turn
 from temporal_ably._publisher.requests import as_conversation
 from temporal_ably._publisher.telemetry import error_type, telemetry
-from temporal_ably._publisher.wakeups import is_own
+from temporal_ably._publisher.wakeups import is_own, wake_up_name
 from temporal_ably._temporal.fence import Fence
 from temporal_ably._temporal.runtime import Runtime, Shared, owned_by
 from temporal_ably._temporal.workflow import microseconds
@@ -317,12 +317,15 @@ class AttemptSink:
 def _asked(session: Session, bound: Binding) -> tuple[str, str]:
     """Give the event id of the input that is answered now, and the run that does, unless it is another's."""
     heard = [
-        each.event_id
+        each
         for each in session.inputs
         if each.event_id in bound.heard and is_own(each.run or each.supersedes, bound.run)
     ]
+    if heard and not heard[-1].run:
+        # It has a run of its own, which need not be there yet.
+        return heard[-1].event_id, wake_up_name(bound.run, bound.resumed)
     runs = [run.id for run in session.runs if is_own(run.id, bound.run)]
-    return [bound.input, *heard][-1], [bound.run, *runs][-1]
+    return heard[-1].event_id if heard else bound.input, [bound.run, *runs][-1]
 
 
 async def _wait_out(futures: set[asyncio.Future[Outcome]], timeout_s: float) -> None:

@@ -215,9 +215,9 @@ async def test_the_result_of_a_clients_tool_may_go_on_with_the_run(stage: Stage,
         state = await alice.wait_for(suspended)
         [run] = state.runs
         await start(stage, GoOn, await alice.resolve(state.shown[-1], state.calls["clock"], output=CLOCK))
-    state = await alice.wait_for(lambda state: state.settled and state.texts[-1:] == ["Now I know."])
+    state = await alice.wait_for(lambda state: state.settled and state.runs == {run: "complete"})
+    assert state.texts == ["Let me see. ", "Now I know."]
     assert state.calls["clock"]["output"] == CLOCK
-    assert state.runs == {run: "complete"}
     await assert_all_agree(stage, chats, alice)
 
 

@@ -118,6 +118,8 @@ def test_the_result_of_a_tool_that_makes_a_run_of_its_own_brings_all_that_came_b
     chat.open("r2", "u2").message("Let me see.").call().suspend()
     waiting = chat.session.runs[-1].messages
     chat.fork("f1", "found", "u2", "r2", waiting[1], waiting[0])
+    # Whoever is going to answer knows the name of the run already.
+    assert known(chat, "f1", "r3") == ["u1", "r1.1", "u2", "f1", "f1.1"]
     for run_id in ("", "r3"):
         if run_id:
             chat.open("r3", "u2", answers="f1").message("It is there.")
