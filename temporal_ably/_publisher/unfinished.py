@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 from temporal_ably._dialect import ait08
 from temporal_ably._publisher.run_end import RunEnd
+from temporal_ably._publisher.suspension import Suspension
 from temporal_ably._wire import tags
-from temporal_ably._wire.events import Run, RunClosed, RunSuspended, Step, StepClosed, StepReason
+from temporal_ably._wire.events import Run, RunClosed, Step, StepClosed, StepReason
 from temporal_ably._wire.operations import Append, Extras, Message, Operation, Publish
 from temporal_ably.envelope import Envelope
 from temporal_ably.errors import DecodeError
@@ -21,6 +22,8 @@ from temporal_ably.errors import DecodeError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from temporal_ably._publisher.handover import Standing
+    from temporal_ably._publisher.notice import Notice
     from temporal_ably._transport.base import Stored
 
 _AGENTS = ("run-start", "run-suspend", "run-resume", "run-end", "step-start", "step-end", "part")
@@ -46,7 +49,7 @@ class Unfinished:
         owner_run_id: Temporal run id of the owner, that of an earlier run in its chain perhaps.
         namespace: of the owner, empty where the tags do not tell.
         numbered: whether its steps are numbered, as they are where the workflow's worker has the interceptor.
-        suspended: whether it waits for a client.
+        suspended: whether it waits for a client, and no workflow with it.
         written_ms: when it was last written to, in milliseconds since the epoch; ``None`` if nobody says.
         streams: parts that still grow.
         steps: openings of attempts without an end.
@@ -147,7 +150,7 @@ def _is_suspended(envelopes: Iterable[Envelope]) -> bool:
             suspended, resumed_by = False, each.invocation
         elif each.event == "run-suspend":
             # That of an earlier invocation comes late: the run goes on already.
-            suspended = resumed_by in ("", each.invocation)
+            suspended = resumed_by in ("", each.invocation) and each.reason != "waiting"
     return suspended
 
 
@@ -156,14 +159,14 @@ def _grows(envelope: Envelope) -> bool:
 
 
 def last_words(
-    dead: Unfinished, channel: str, event: RunClosed | RunSuspended, client_id: str
+    dead: Unfinished, channel: str, event: RunClosed | Standing, client_id: str
 ) -> tuple[list[Operation], Operation]:
-    """Give what ends a run: what closes its parts and attempts, which may be refused, and its end.
+    """Give what ends or suspends a run: what closes its parts and attempts, which may be refused, and its end.
 
     Args:
         dead: the run.
         channel: its channel.
-        event: its end, or that it waits for a client.
+        event: its end, or how it stands, where it waits for a client.
         client_id: who publishes: Ably lets it change its own messages only.
     """
     cancelled = isinstance(event, RunClosed) and event.reason == "cancelled"
@@ -175,15 +178,14 @@ def last_words(
     return closes, _end(dead, channel, event)
 
 
-def _end(dead: Unfinished, channel: str, event: RunClosed | RunSuspended) -> Operation:
+def _end(dead: Unfinished, channel: str, event: RunClosed | Standing) -> Operation:
+    owner = (dead.owner_id, dead.owner_run_id)
     if isinstance(event, RunClosed):
-        end = RunEnd(channel, event, dead.owner_id, dead.owner_run_id)
-        (ticket,) = end.ready()
-        return end.take(ticket, 0.0)
-    message = ait08.encode(event)
-    own = tags.run_tags(event.run, "run-suspend", dead.owner_id, dead.owner_run_id)
-    identity = ait08.run_suspend_id(event.run)
-    return Publish((replace(message, extras={**message.extras, "headers": own}, id=identity),))
+        notice: Notice = RunEnd(channel, event, *owner)
+    else:
+        notice = Suspension(channel, event, "handed-over", *owner)
+    (ticket,) = notice.ready()
+    return notice.take(ticket, 0.0)
 
 
 def _close(stream: Stored) -> Operation:

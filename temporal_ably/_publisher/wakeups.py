@@ -50,6 +50,12 @@ def is_own(wake_up: str, name: str) -> bool:
     return wake_up == name or (wake_up.startswith(f"{name}/+") and wake_up[len(name) + 2 :].isdecimal())
 
 
+def owner_of(wake_up: str) -> str:
+    """Tell who was woken: the name without the number."""
+    name, _, times = wake_up.rpartition("/+")
+    return name if name and times.isdecimal() else wake_up
+
+
 def times_resumed(wake_up: str, name: str) -> int:
     """Tell how often one had gone on with a wake-up that is his own."""
     return int(wake_up[len(name) + 2 :]) if wake_up != name else 0

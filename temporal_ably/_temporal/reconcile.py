@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING
 from temporalio.service import RPCError
 
 from temporal_ably._publisher.courier import Courier
+from temporal_ably._publisher.handover import standing
 from temporal_ably._publisher.plan import Plan
 from temporal_ably._publisher.recall import recall, tombstones
 from temporal_ably._publisher.requests import stopped
 from temporal_ably._publisher.unfinished import Unfinished, last_words, unfinished_runs
-from temporal_ably._session.fold import Fold
+from temporal_ably._publisher.wakeups import owner_of
 from temporal_ably._temporal.following import Closed, sweep_of
 from temporal_ably._temporal.reconciliation import ReconciledRun, Reconciliation, RunOutcome
 from temporal_ably._temporal.sessions_of import sessions_of
 from temporal_ably._temporal.standing import UnknownOwnerError, how_ended
 from temporal_ably._transport.realtime import RealtimeConnection
-from temporal_ably._wire.events import RunClosed, RunSuspended
+from temporal_ably._wire.events import RunClosed
 from temporal_ably._wire.tags import Origin
-from temporal_ably.envelope import Envelope
-from temporal_ably.errors import DecodeError, HistoryError, PublishError
+from temporal_ably.errors import HistoryError, PublishError
 from temporal_ably.settings import credentials, load
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from temporalio.client import Client
 
+    from temporal_ably._publisher.handover import Standing
     from temporal_ably._transport.base import AuthCallback, Connection, Connector, Stored
     from temporal_ably._wire.events import Run, RunReason
     from temporal_ably.settings import AblySettings
@@ -117,7 +118,7 @@ class _Due:
     error: str | None = None
     why: str = ""
     retried: tuple[str, ...] = ()
-    suspended: bool = False
+    suspended: Standing | None = None
 
 
 class _Work:
@@ -177,7 +178,7 @@ class _Work:
             return "failed", f"Temporal does not tell how its workflow stands ({err})"
         verdict = self._judge_closed(unfinished, closed) if closed is not None else ("running", "")
         if isinstance(verdict, _Due):
-            return self._as_the_channel_has_it(verdict, unfinished.run, stored, channel)
+            return self._as_the_channel_has_it(verdict, unfinished.run, stored)
         return verdict
 
     def _judge_closed(self, unfinished: Unfinished, closed: Closed) -> _Due | tuple[RunOutcome, str]:
@@ -186,13 +187,14 @@ class _Work:
         error = closed.error if self._settings.expose_errors else None
         return _Due(closed.reason, error or None, retried=closed.retried)
 
-    def _as_the_channel_has_it(self, due: _Due, run: Run, stored: list[Stored], channel: str) -> _Due:
+    def _as_the_channel_has_it(self, due: _Due, run: Run, stored: list[Stored]) -> _Due:
         """Take into account what a workflow that completed need not know: what a client did, or is to do."""
         if due.reason != "complete":
             return due
         if self._settings.cancel != "off" and stopped(stored, run):
             return replace(due, reason="cancelled")
-        return replace(due, suspended=bool(run.input_id) and _waits_for_client(run, stored, channel))
+        stands = standing(stored, run, owner_of(run.invocation or run.id)) if run.input_id else None
+        return replace(due, suspended=stands if stands is not None and stands.hands_over else None)
 
     def _judge_unknown(self, unfinished: Unfinished, why: str) -> _Due | tuple[RunOutcome, str]:
         limit = self._missing_after
@@ -234,7 +236,7 @@ class _Work:
         return done
 
     async def _end(self, channel: str, dead: Unfinished, due: _Due) -> None:
-        event = RunSuspended(dead.run) if due.suspended else RunClosed(dead.run, due.reason, due.error)
+        event = due.suspended or RunClosed(dead.run, due.reason, due.error)
         closes, end = last_words(dead, channel, event, self._settings.client_id)
         for operation in closes:
             # What is refused stays as its writer left it; the end counts.
@@ -252,11 +254,3 @@ class _Work:
             tombstone.open(0.0)
             tombstone.finish("complete", 0.0)
             await self._courier.deliver(tombstone)
-
-
-def _waits_for_client(run: Run, stored: list[Stored], channel: str) -> bool:
-    fold = Fold()
-    for message in stored:
-        with suppress(DecodeError):
-            fold.apply(Envelope.of(message, channel=channel))
-    return any(each.id == run.id and each.waits_for_client for each in fold.session.runs)

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from temporal_ably._publisher import publisher as publisher_room
+from temporal_ably._publisher.handover import Standing
 from temporal_ably._publisher.run_end import RunEnd
+from temporal_ably._publisher.suspension import Suspension
 from temporal_ably._transport.base import Timeouts
 from temporal_ably._wire.events import RunClosed
 from tests.publisher.fake import UNREACHABLE, WAIT_S, FakeAbly
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from temporal_ably._publisher.engine import Engine
     from temporal_ably._publisher.outcome import Outcome
     from temporal_ably._publisher.publisher import Publisher
+    from temporal_ably._wire.tags import Pause
 
 
 # Run-ends.
@@ -56,6 +59,46 @@ def test_run_that_was_ended_twice_has_one_end(publisher: Publisher, ably: FakeAb
     end_run(publisher)
     publisher.engine.submit(publisher.drain(WAIT_S)).result(WAIT_S)
     assert ably.channels["ai:wf"].names() == ["ai-run-end"]
+
+
+# Suspensions.
+
+
+def suspend_run(publisher: Publisher, reason: Pause) -> None:
+    suspension = Suspension(PLAN.channel, Standing(RUN, "active"), reason, "wf", "wf-run")
+    publisher.post(lambda now: publisher.suspend_run(suspension, now))
+
+
+def test_handed_over_run_cuts_off_what_is_still_being_written(publisher: Publisher, ably: FakeAbly) -> None:
+    writer = Writer(publisher)
+    writer.write("hello")
+    ably.wait_for(lambda: len(ably.sent) == 4)
+    suspend_run(publisher, "handed-over")
+    ably.wait_for(lambda: len(ably.sent) == 6)
+    assert ably.channels["ai:wf"].names()[-1] == "ai-run-suspend"
+    assert "append 0.0 '' cancelled" in ably.sent[-2:]
+
+
+def test_run_that_waits_may_still_be_written_to(publisher: Publisher, ably: FakeAbly) -> None:
+    writer = Writer(publisher)
+    writer.write("hello")
+    ably.wait_for(lambda: len(ably.sent) == 4)
+    suspend_run(publisher, "waiting")
+    writer.write(" world")
+    writer.finish()
+    ably.wait_for(lambda: ably.sent[-1:] == ["step-end"])
+    assert ably.channels["ai:wf"].texts() == ["hello world"]
+    assert "ai-run-suspend" in ably.channels["ai:wf"].names()
+
+
+def test_what_ended_activities_wrote_is_waited_for_and_nothing_else(publisher: Publisher, ably: FakeAbly) -> None:
+    Writer(publisher)
+    writer = Writer(publisher, replace(PLAN, step=":0:2"))
+    writer.write("hello")
+    writer.finish()
+    publisher.engine.submit(publisher.settled(PLAN.channel)).result(WAIT_S)
+    assert "step-end" in ably.sent
+    assert "hello" in ably.channels["ai:wf"].texts()
 
 
 # Letting go.

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from temporal_ably._publisher.recall import Place
-from temporal_ably._publisher.wakeups import Lifecycle, going_on, is_own, times_resumed, wake_up_name
+from temporal_ably._publisher.wakeups import Lifecycle, going_on, is_own, owner_of, times_resumed, wake_up_name
 from temporal_ably._wire.events import Run, RunClosed, RunOpened, RunResumed
 from tests.publisher.told import FIRST, approves, forks, history, says, suspended
 
@@ -20,6 +20,7 @@ WAITED = (RunOpened(FIRST), suspended(reason="waiting"))
 def test_a_wake_up_bears_the_name_of_who_was_woken_with_a_number_from_the_second_on() -> None:
     assert [each.name for each in Lifecycle(history(*WAITED, RunResumed(RESUMED))).wake_ups] == ["R", "R/+1"]
     assert (wake_up_name("R", 1), times_resumed("R/+12", "R"), times_resumed("R", "R")) == ("R/+1", 12, 0)
+    assert [owner_of(each) for each in ("R", "R/+12", "R/+x", "R/0.1")] == ["R", "R", "R/+x", "R/0.1"]
 
 
 @pytest.mark.parametrize(

@@ -258,16 +258,23 @@ async def test_what_a_workflow_s_retry_has_not_replaced_goes(scene: Scene) -> No
     assert [attempt.text for attempt in run.steps[0].dead] == ["before the retry"]
 
 
-async def test_suspended_run_waits_for_its_client(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [("handed-over", ["waiting", "waiting"]), ("waiting", ["running", "ended complete"])],
+)
+async def test_suspended_run_waits_for_its_client_unless_its_workflow_did_and_is_over(
+    scene: Scene, reason: str, expected: list[str]
+) -> None:
     handle, dead = await scene.begin()
     await dead.say("shall I?", finish="complete")
     event = RunSuspended(dead.plan.run)
-    own = tags.run_tags(dead.plan.run, "run-suspend", handle.id, dead.run_id)
+    own = tags.run_tags(dead.plan.run, "run-suspend", handle.id, dead.run_id) | tags.end_tags(reason)
     message = ait08.encode(event)
     message = replace(message, id="suspend", extras={**message.extras, "headers": own})
     await scene.courier.send(dead.channel, Publish((message,)))
+    found = await scene.reconcile(dead.channel, missing_after=NOW)
     await scene.end(handle)
-    assert await scene.reconcile(dead.channel, missing_after=NOW) == ["waiting"]
+    assert found + await scene.reconcile(dead.channel, missing_after=NOW) == expected
 
 
 @pytest.mark.parametrize(("mode", "outcome"), [("workflow", "ended cancelled"), ("off", "ended complete")])
@@ -285,7 +292,7 @@ async def test_run_that_a_client_stopped_ends_so_though_its_workflow_completed(
 
 async def test_run_whose_last_word_is_a_question_to_its_client_is_suspended(scene: Scene) -> None:
     handle, dead = await scene.begin()
-    dead.plan = replace(dead.plan, run=replace(dead.plan.run, input_id="question"))
+    dead.plan = replace(dead.plan, run=replace(dead.plan.run, input_id="question"), answers=True)
     call = Whole("tool-input", {"toolCallId": "c", "toolName": "clock"}, {})
     await dead.emit(call)
     await scene.end(handle)
@@ -293,13 +300,16 @@ async def test_run_whose_last_word_is_a_question_to_its_client_is_suspended(scen
     assert await scene.reconcile(dead.channel) == ["suspended"]
     (run,) = scene.recorder.session(dead.channel).runs
     assert run.status == "suspended"
+    # The client that asked gets the end of its stream.
+    kinds = [each.part.kind for each in scene.recorder.envelopes if each.part is not None]
+    assert kinds[-1] == "finish"
     assert await scene.reconcile(dead.channel) == ["waiting"]
 
 
 @pytest.mark.parametrize(("input_id", "word"), [("", "return"), ("question", "fail")])
 async def test_question_that_nobody_is_to_answer_suspends_nothing(scene: Scene, input_id: str, word: str) -> None:
     handle, dead = await scene.begin()
-    dead.plan = replace(dead.plan, run=replace(dead.plan.run, input_id=input_id))
+    dead.plan = replace(dead.plan, run=replace(dead.plan.run, input_id=input_id), answers=True)
     await dead.emit(Whole("tool-input", {"toolCallId": "c", "toolName": "clock"}, {}))
     await scene.end(handle, word)
     assert await scene.reconcile(dead.channel) == [f"ended {'complete' if word == 'return' else 'error'}"]
