@@ -230,10 +230,10 @@ class Identity:
         following = replace(self.binding, segment=self.binding.segment + 1)
         return Header(following.session, following, continued_from=workflow.info().run_id)
 
-    def hear(self, asked: Header | None) -> None:
-        """Note an input that comes to the workflow by a signal or an update."""
-        if asked is not None and asked.input:
-            self._heard = [*self._heard, asked][-_HEARD:]
+    def hear(self, *told: Header | None) -> None:
+        """Note the input that comes to the workflow by a signal or an update: the first that is told."""
+        asked = [each for each in told if each is not None and each.input]
+        self._heard = [*self._heard, *asked[:1]][-_HEARD:]
 
     def suspend(self) -> Callable[[], None]:
         """Begin to wait for a client in the current turn, or outside of turns.
@@ -355,14 +355,14 @@ class WorkflowInbound(WorkflowInboundInterceptor):
         _identity.set(self._identity)
         asked = extract(input.headers)
         _asked.set(asked)
-        self._identity.hear(asked or asked_by_first(input.args))
+        self._identity.hear(asked, asked_by_first(input.args))
         await self.next.handle_signal(input)
 
     async def handle_update_handler(self, input: HandleUpdateInput) -> Any:
         """Handle an update, which is a turn of its own."""
         _identity.set(self._identity)
         asked = extract(input.headers) or asked_by_first(input.args)
-        self._identity.hear(asked)
+        self._identity.hear(asked, asked_by_first(input.args))
         with self._identity.updating(input.id, asked):
             return await self.next.handle_update_handler(input)
 

@@ -150,7 +150,8 @@ class FakeConnection:
 
     async def history(self, channel: str, since_ms: int = 0) -> AsyncGenerator[Stored, None]:
         assert since_ms == 0, "a channel on paper has no times"
-        self._ably.history_reads += 1
+        with self._ably.changing():
+            self._ably.history_reads += 1
         if self._ably.history_script:
             raise self._ably.history_script.popleft()
         await self._ably.gate(holding=self._ably.holding_history)

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from temporal_ably._dialect import ait08
 from temporal_ably._publisher.attempt import Attempt
 from temporal_ably._publisher.preparation import Preparation, Wanted
+from temporal_ably._publisher.recall import Place
 from temporal_ably._publisher.run_end import RunEnd
-from temporal_ably._wire.events import Run, RunClosed
+from temporal_ably._wire.events import Run, RunClosed, RunOpened
 from temporal_ably._wire.identity import Reset, Sweep
+from temporal_ably._wire.operations import Publish
 from temporal_ably.errors import HistoryError
 from tests.publisher.fake import UNREACHABLE, WAIT_S, FakeAbly
 from tests.publisher.model import ORIGIN, PLAN, RUN, TEXT, headers_of
 from tests.publisher.test_recall import flush, write
+from tests.publisher.told import FIRST, approves, says
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from temporal_ably._publisher.outcome import Outcome
     from temporal_ably._publisher.plan import Plan
     from temporal_ably._publisher.publisher import Publisher
+    from temporal_ably._wire.events import Event
 
 RESET = Reset("run-2", "wf", "run-1")
 SWEEPS = (Sweep("", 500, (0, 0)),)
@@ -220,3 +225,34 @@ def test_who_gives_up_waiting_for_the_history_leaves_it_to_the_others(publisher:
         return await waiting[1]
 
     assert publisher.engine.submit(give_up()).result(WAIT_S) == RUN
+
+
+def say(ably: FakeAbly, *events: Event) -> None:
+    """Have others publish to the channel."""
+    for event in events:
+        ably.channels["ai:wf"].apply(Publish((replace(ait08.encode(event), id=str(event)),)))
+
+
+def test_run_goes_on_with_what_its_workflow_heard_once_that_is_on_the_channel(
+    publisher: Publisher, ably: FakeAbly
+) -> None:
+    say(ably, RunOpened(FIRST))
+    plan = replace(PLAN, run=Run("R", "R/in", invocation="R/+1"))
+    attempt = Attempt(plan)
+    attempt.hold()
+    wanted = Wanted(input="e1", heard=("e2",))
+    learning = publisher.engine.submit(Preparation(publisher).prepare(attempt, wanted))
+    ably.wait_for(lambda: ably.history_reads > 1)
+    say(ably, approves())
+    learnt = learning.result(WAIT_S)
+    assert learnt.place == Place(replace(FIRST, input_id="R/:0:1/0", input_client_id="", invocation="R/+1"))
+    assert attempt.plan.run == learnt.place.run
+
+
+def test_run_of_whose_earlier_wake_ups_nothing_is_known_goes_on_with_its_input(
+    publisher: Publisher, ably: FakeAbly
+) -> None:
+    say(ably, says("e1", "u1"))
+    run = Run("R", "R/in", invocation="R/+1")
+    found = publisher.engine.submit(Preparation(publisher).locate(replace(PLAN, run=run), "e1")).result(WAIT_S)
+    assert found == replace(run, parent="u1", client_id="alice", input_id="u1")

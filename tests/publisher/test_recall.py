@@ -86,6 +86,10 @@ def test_run_is_kept_unless_a_reset_finds_it_ended() -> None:
 def test_reset_of_an_ended_run_goes_on_beside_it() -> None:
     beside = resolve_run(RUN, RESET, Recalled(ended=True, newest={}))
     assert beside == Run("run/rrun-2", RUN.parent)
+    again = resolve_run(replace(RUN, invocation="run/+1"), RESET, Recalled(ended=True, newest={}))
+    assert again == replace(beside, invocation="run/rrun-2/+1")
+    by_another = resolve_run(replace(RUN, invocation="W2"), RESET, Recalled(ended=True, newest={}))
+    assert by_another == beside
 
 
 def test_each_swept_step_gets_a_tombstone() -> None:

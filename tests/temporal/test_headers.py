@@ -35,6 +35,7 @@ def headers(draw: st.DrawFn) -> Header:
         turn=texts.filter(bool),
         update=texts,
         resumed=counts,
+        heard=st.lists(texts, max_size=3).map(tuple),
     )
     bound, asked = draw(st.none() | bindings), (draw(texts), draw(texts))
     header = Header(session, bound, draw(st.none() | counts), draw(st.none() | texts))
