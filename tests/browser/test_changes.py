@@ -43,7 +43,8 @@ async def test_an_edited_prompt_is_answered_in_place_of_the_first(
     # The model was told of nothing else, and who loads the page sees the same.
     assert [message["content"] for message in model.calls[-1].messages[1:]] == ["Tell me of dogs"]
     await bob.reload()
-    assert (await bob.wait_for(lambda shot: shot.settled("complete"))).said == shot.said
+    # Until it has loaded anew, his page stays with the question that it showed.
+    await bob.wait_for(lambda seen: seen.settled("complete") and seen.said == shot.said)
 
 
 async def test_an_answer_that_is_made_again_takes_the_place_of_the_first(

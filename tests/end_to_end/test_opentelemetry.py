@@ -341,10 +341,10 @@ async def test_metrics_of_a_retry_over_a_lost_connection(stage: Stage, ear: Ear)
     assert heard["temporal_ably.first_chunk.duration"] == {who: 2}
     assert heard["temporal_ably.superseded"] == {who: 1}
     assert heard["temporal_ably.recoveries"] == {("connection",): 1, ("falter", "operation", "Ask"): 1}
-    assert heard["temporal_ably.failures"] == {
-        ("ConnectionLostError", "connect"): 1,
-        ("falter", "ConnectionLostError", "append", "Ask"): 1,
-    }
+    failures = heard["temporal_ably.failures"]
+    # The next connection is there to be lost, too: on a busy machine the channel cannot be listened to in time.
+    assert failures.pop(("ConnectionLostError", "connect")) >= 1
+    assert failures == {("falter", "ConnectionLostError", "append", "Ask"): 1}
     operations = heard["temporal_ably.operations"]
     # Opening, message and end of each attempt, the run's opening; its end; the marks on what was replaced.
     assert operations["falter", "publish", "Ask"] == 7
