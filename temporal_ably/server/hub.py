@@ -67,7 +67,7 @@ class Hub:
         """Start with no channels and no sessions."""
         self._series = f"loc{self.new_id()}"
         self._live: dict[str, _Live] = {}
-        self.tokens = TokenIssuer(self.key)
+        self.tokens: TokenIssuer = TokenIssuer(self.key)
         ttl_ms, grace_ms = self.connection_state_ttl_ms, self.presence_grace_ms
         self._sessions = Sessions(self.key, self._series, self.new_id, ttl_ms, grace_ms)
 

@@ -44,7 +44,7 @@ class Connection:
     def __init__(self, hub: "Hub", session: "Session", identity: Identity, params: Wire, now: int) -> None:
         """Start with nothing attached."""
         self.session = session
-        self.identity = identity
+        self.identity: Identity = identity
         self.params = params
         self.ending: Ending | None = None
         self.attachments: dict[str, Attachment[Connection]] = {}
