@@ -6,18 +6,16 @@ A page keeps all that it ever held: a test can say what `useChat` showed, and wh
 from __future__ import annotations
 
 import asyncio
-import itertools
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.end_to_end.node_process import WAIT_S, Json, NodeProcess, ViewerError
+from tests.end_to_end.node_process import WAIT_S, Json, NodeClients, NodeProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from typing_extensions import Self
 
 SCRIPT = Path(__file__).parent / "js" / "chat.mjs"
 
@@ -161,14 +159,10 @@ def _state(line: Json) -> ChatState:
     return ChatState(line["messages"], line["shown"], line["status"], line["streaming"], runs)
 
 
-class Chats:
+class Chats(NodeClients[Chat]):
     """Opens pages in one Node process; use as a context manager, which ends the process."""
 
-    def __init__(self, node: str = "node") -> None:
-        self._command = node
-        self._node: NodeProcess | None = None
-        self._names = itertools.count(1)
-        self._open: list[Chat] = []
+    script = SCRIPT
 
     async def open(
         self,
@@ -191,32 +185,11 @@ class Chats:
         Raises:
             ViewerError: the client could not connect, attach or read the history.
         """
-        if self._node is None or self._node.failure:
-            self.stop()
-            self._node = NodeProcess(self._command, SCRIPT)
+        node = self._running()
         name = f"chat-{next(self._names)}"
-        chat = Chat(self._node, name)
+        chat = Chat(node, name)
         self._open.append(chat)
         host, _, port = endpoint.rpartition(":")
         options = {"host": host, "port": int(port), "key": key, "clientId": client_id, "tools": dict(tools or {})}
-        await self._node.call("open", name, channel=channel, **options)
+        await node.call("open", name, channel=channel, **options)
         return chat
-
-    async def close_all(self) -> None:
-        """Close every page that is open; the Node process stays, for the next test."""
-        chats, self._open = self._open, []
-        for chat in chats:
-            with suppress(ViewerError):
-                await chat.close()
-
-    def stop(self) -> None:
-        """End the Node process; a later `open` starts another."""
-        if self._node is not None:
-            self._node.stop()
-            self._node = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -13,10 +13,12 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from typing_extensions import Self
 
 SCRIPT = Path(__file__).parent / "js" / "view.mjs"
 WAIT_S = 30.0
@@ -130,3 +132,47 @@ def _settle(reply: Future[Any], line: Json) -> None:
         reply.set_exception(ViewerError(f"{line['error']['message']} (code {line['error']['code']})"))
     else:
         reply.set_result(line["result"])
+
+
+class _Client(Protocol):
+    async def close(self) -> None: ...
+
+
+ClientT = TypeVar("ClientT", bound=_Client)
+
+
+class NodeClients(Generic[ClientT]):
+    """Clients in one Node process, which is started at need; use as a context manager, which ends the process."""
+
+    script = SCRIPT
+
+    def __init__(self, node: str = "node") -> None:
+        self._command = node
+        self._node: NodeProcess | None = None
+        self._names = itertools.count(1)
+        self._open: list[ClientT] = []
+
+    def _running(self) -> NodeProcess:
+        if self._node is None or self._node.failure:
+            self.stop()
+            self._node = NodeProcess(self._command, self.script)
+        return self._node
+
+    async def close_all(self) -> None:
+        """Close every client that is open; the Node process stays, for the next test."""
+        clients, self._open = self._open, []
+        for client in clients:
+            with suppress(ViewerError):
+                await client.close()
+
+    def stop(self) -> None:
+        """End the Node process; a later `open` starts another."""
+        if self._node is not None:
+            self._node.stop()
+            self._node = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

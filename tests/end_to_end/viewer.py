@@ -6,17 +6,14 @@ A viewer keeps every view it was ever told of: a test can say what was shown, an
 from __future__ import annotations
 
 import asyncio
-import itertools
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.end_to_end.node_process import WAIT_S, Json, NodeProcess, ViewerError
+from tests.end_to_end.node_process import WAIT_S, Json, NodeClients, NodeProcess
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-
-    from typing_extensions import Self
 
 
 @dataclass(frozen=True)
@@ -272,14 +269,8 @@ class Viewer:
         )
 
 
-class Viewers:
+class Viewers(NodeClients[Viewer]):
     """Opens viewers in one Node process; use as a context manager, which ends the process."""
-
-    def __init__(self, node: str = "node") -> None:
-        self._command = node
-        self._node: NodeProcess | None = None
-        self._names = itertools.count(1)
-        self._open: list[Viewer] = []
 
     async def open(
         self,
@@ -304,37 +295,14 @@ class Viewers:
         Raises:
             ViewerError: the client could not connect, attach or read the history.
         """
-        if self._node is None or self._node.failure:
-            self.stop()
-            self._node = NodeProcess(self._command)
+        node = self._running()
         name = f"viewer-{next(self._names)}"
-        viewer = Viewer(self._node, name)
+        viewer = Viewer(node, name)
         self._open.append(viewer)
         host, _, port = endpoint.rpartition(":")
         options = {"host": host, "port": int(port), "tls": False, "key": key, "token": token}
-        await self._node.call(
-            "open", name, channel=channel, clientId=client_id, binary=binary, **_without_none(options)
-        )
+        await node.call("open", name, channel=channel, clientId=client_id, binary=binary, **_without_none(options))
         return viewer
-
-    async def close_all(self) -> None:
-        """Close every viewer that is open; the Node process stays, for the next test."""
-        viewers, self._open = self._open, []
-        for viewer in viewers:
-            with suppress(ViewerError):
-                await viewer.close()
-
-    def stop(self) -> None:
-        """End the Node process; a later `open` starts another."""
-        if self._node is not None:
-            self._node.stop()
-            self._node = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 def _without_none(options: Mapping[str, object]) -> dict[str, object]:
